@@ -1,0 +1,1 @@
+"""Model a workflow as a graph of steps, check it, walk it."""
