@@ -1,0 +1,14 @@
+"""An AWS rig: moto's server, repaired where its Batch and Step Functions fall short, with jobs that really run.
+
+::
+
+    with Rig(engine="process") as rig:
+        rig.client("batch").submit_job(jobName="hello", jobQueue=rig.queue, jobDefinition=...)
+
+Where it is still kinder than AWS is written in the README beside this package's ``pyproject.toml``.
+"""
+
+from .podman import podman_available
+from .rig import ENGINES, Rig, engines_here
+
+__all__ = ["ENGINES", "Rig", "engines_here", "podman_available"]

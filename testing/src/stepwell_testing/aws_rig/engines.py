@@ -1,0 +1,154 @@
+"""One attempt of one Batch job: start a command, give its output line by line, kill it, wait for its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from .podman import OWNER_LABEL, die_with_parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """What Batch hands to its container agent; ``mounts`` are (host path, container path, read only)."""
+
+    name: str
+    image: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    mounts: Sequence[tuple[str, str, bool]] = ()
+
+
+class Engine(Protocol):
+    """Runs one attempt."""
+
+    def start(self, attempt: Attempt) -> None:
+        """Start it, or raise :class:`StartError`."""
+
+    def lines(self) -> Iterator[str]:
+        """Its output, both streams, live, until it ends."""
+
+    def kill(self) -> None:
+        """SIGKILL, whatever its state."""
+
+    def wait(self) -> int:
+        """Its exit code, 128 + signal if a signal ended it."""
+
+    def clean(self) -> None:
+        """Remove what it left behind."""
+
+
+class StartError(Exception):
+    """The attempt did not start; the message is what Batch puts into the container's ``reason``."""
+
+
+class ProcessEngine:
+    """The command as a process of this machine, in an empty directory, with the job's environment only."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def start(self, attempt: Attempt) -> None:
+        self._directory = tempfile.mkdtemp(prefix="batch-job-")
+        environment = {"PATH": self._path, "HOME": self._directory, "TMPDIR": self._directory, "LANG": "C.UTF-8"}
+        environment.update(attempt.environment)
+        program = shutil.which(attempt.command[0], path=environment["PATH"])
+        if program is None:
+            raise StartError(f"CannotStartContainerError: executable file {attempt.command[0]!r} not found in $PATH")
+        self._process = subprocess.Popen(
+            attempt.command, executable=program, cwd=self._directory, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent,
+        )  # fmt: skip
+
+    def lines(self) -> Iterator[str]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        code = self._process.wait()
+        return code if code >= 0 else 128 - code
+
+    def clean(self) -> None:
+        if process := getattr(self, "_process", None):
+            self.kill()  # what the command left running in its session: a container takes everything with it
+            process.stdout.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+class PodmanEngine:
+    """The job definition's image in a container on the host's network, so that it reaches the rig on 127.0.0.1."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def start(self, attempt: Attempt) -> None:
+        from docker.errors import DockerException, ImageNotFound
+        from docker.types import LogConfig, Mount
+
+        try:
+            # create and start, not run: run would go to a registry for an image that is missing
+            self._container = self._client.containers.create(
+                attempt.image, list(attempt.command), environment=dict(attempt.environment), name=attempt.name,
+                mounts=[Mount(inside, host, type="bind", read_only=ro) for host, inside, ro in attempt.mounts],
+                network_mode="host", log_config=LogConfig(type="json-file"), labels={OWNER_LABEL: str(os.getpid())},
+            )  # fmt: skip
+            self._container.start()
+        except ImageNotFound as error:
+            raise StartError(f"CannotPullContainerError: pull image manifest: {attempt.image}: not found") from error
+        except DockerException as error:
+            raise StartError(f"CannotStartContainerError: {error}"[:255]) from error
+
+    def lines(self) -> Iterator[str]:
+        rest = b""
+        for chunk in self._container.logs(stream=True, follow=True, stdout=True, stderr=True):
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+    def kill(self) -> None:
+        with contextlib.suppress(Exception):  # it may have ended, or not have begun
+            self._container.kill()
+
+    def wait(self) -> int:
+        return int(self._container.wait()["StatusCode"])
+
+    def clean(self) -> None:
+        if container := getattr(self, "_container", None):
+            with contextlib.suppress(Exception):
+                container.remove(force=True)
+
+
+def process_engines(python: str, directory: Path) -> Callable[[], Engine]:
+    """Engines whose ``python`` and ``python3`` are the interpreter ``python``.
+
+    A script calls it, not a link: an interpreter that is called through a link loses its virtual environment.
+    """
+    programs = directory / "bin"
+    programs.mkdir()
+    for name in ("python", "python3"):
+        script = programs / name
+        script.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
+        script.chmod(0o755)
+    return lambda: ProcessEngine(f"{programs}:/usr/local/bin:/usr/bin:/bin")
+
+
+def podman_engines(address: str) -> Callable[[], Engine]:
+    """Engines that share one client of podman's Docker API at ``address``."""
+    import docker
+
+    client = docker.DockerClient(base_url=address, timeout=300)
+    return lambda: PodmanEngine(client)
