@@ -1,0 +1,182 @@
+"""The checks of the workspace. `nox` without arguments runs what CI runs; `nox -l` lists them all.
+
+Every package is tested as its users get it: a wheel, in an environment that holds nothing but what the wheel asks for and
+the package's own test group. Pins come from constraints.txt; `oldest` and `newest` leave them aside on purpose.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_external_run = True
+
+ROOT = Path(__file__).parent
+CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+
+# package -> (folder, extras under test, what its tests need of testing/, packages of the workspace below it)
+PACKAGES = {
+    "cas_store": ("libs/cas_store", "s3", "s3", ()),
+    "flow_graph": ("libs/flow_graph", "networkx", "", ()),
+    "meta_client": ("libs/meta_client", "", "", ()),
+    "compute_batch": ("libs/compute_batch", "", "aws", ()),
+    "sched_sfn": ("libs/sched_sfn", "deploy", "aws", ("flow_graph",)),
+    "cli": ("apps/cli", "", "", ("cas_store", "flow_graph", "meta_client")),
+    "metadata_service": ("apps/metadata_service", "embedded", "", ("meta_client",)),
+}
+
+nox.options.sessions = ["lint", *PACKAGES, "faults", "validators", "oldest", "wheels", "docs", "e2e"]
+
+
+def distribution(package: str) -> str:
+    """The distribution name of a package."""
+    return "stepwell" if package == "cli" else f"stepwell-{package.replace('_', '-')}"
+
+
+def build(session: nox.Session, *packages: str) -> Path:
+    """Build wheels of packages; gives the folder that holds them."""
+    folder = Path(session.create_tmp()).resolve() / "wheels"
+    for package in packages:
+        session.run("uv", "build", "-q", "--wheel", "-o", str(folder), str(ROOT / PACKAGES[package][0]), external=True)
+    return folder
+
+
+def install_wheel(session: nox.Session, package: str, *pins: str) -> None:
+    """Install a package as a wheel, with its extras and its test group, and nothing else of the workspace but what it needs."""
+    folder, extras, support, below = PACKAGES[package]
+    wheels = build(session, package, *below)
+    wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
+    requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
+    session.install(
+        *pins, "--find-links", str(wheels), requirement, "--group", f"{folder}/pyproject.toml:test",
+        *(["-e", f"testing[{support}]"] if support else []),
+    )  # fmt: skip
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest; what stands behind `--` on nox's command line goes to it."""
+    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), *arguments, *session.posargs, env={"PYTHONHASHSEED": "0"})
+
+
+def test_package(session: nox.Session, package: str) -> None:
+    install_wheel(session, package, *CONSTRAINTS)
+    run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
+
+
+def slow_tests(package: str) -> list[str]:
+    """Test folders with a session of their own."""
+    return [path for name in ("faults", "validators") if (ROOT / (path := f"{PACKAGES[package][0]}/tests/{name}")).is_dir()]
+
+
+def session_of(package: str) -> None:
+    @nox.session(name=package, tags=["package"])
+    def tests(session: nox.Session) -> None:
+        test_package(session, package)
+
+    tests.__doc__ = f"Test the wheel of {package} alone."
+
+
+for name in PACKAGES:
+    session_of(name)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kills, damage, full disks and hostile servers against cas_store."""
+    install_wheel(session, "cas_store", *CONSTRAINTS)
+    run_pytest(session, "libs/cas_store/tests/faults")
+
+
+@nox.session
+def validators(session: nox.Session) -> None:
+    """Check the golden state machines with a validator from npm."""
+    install_wheel(session, "sched_sfn", *CONSTRAINTS)
+    run_pytest(session, "libs/sched_sfn/tests/validators")
+
+
+@nox.session
+@nox.parametrize("package", [name for name, (folder, *_) in PACKAGES.items() if folder.startswith("libs/")])
+def oldest(session: nox.Session, package: str) -> None:
+    """Test a library with the oldest versions that its ranges allow."""
+    install_wheel(session, package, "--resolution", "lowest-direct")
+    run_pytest(session, f"{PACKAGES[package][0]}/tests", "-q", *(f"--ignore={path}" for path in slow_tests(package)))
+
+
+@nox.session
+@nox.parametrize("package", list(PACKAGES))
+def newest(session: nox.Session, package: str) -> None:
+    """Test a package with the newest versions there are."""
+    install_wheel(session, package, "--upgrade")
+    run_pytest(session, f"{PACKAGES[package][0]}/tests", "-q", *(f"--ignore={path}" for path in slow_tests(package)))
+
+
+def install_everything(session: nox.Session) -> None:
+    """Install all seven packages with all extras, as wheels."""
+    wheels = build(session, *PACKAGES)
+    names = ("stepwell[aws]", "stepwell-cas-store[s3]", "stepwell-flow-graph[networkx]", "stepwell-metadata-service[embedded]")
+    session.install(
+        *CONSTRAINTS, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
+    )  # fmt: skip
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Run real flows through all packages: here, on S3 and the service, on Batch, on Step Functions."""
+    install_everything(session)
+    run_pytest(session, "tests/e2e")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every example of every README and of docs/."""
+    install_everything(session)
+    run_pytest(session, "docs/tests")
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build all seven wheels and install each alone; import it and look at what came along."""
+    folder = build(session, *PACKAGES)
+    session.install("pytest", *CONSTRAINTS)
+    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "tests/wheels", env={"STEPWELL_WHEELS": str(folder)})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, lint, types, layering, pins."""
+    install_everything(session)
+    session.install(*CONSTRAINTS, "--group", "pyproject.toml:lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    for folder, *_ in PACKAGES.values():
+        session.run("mypy", f"{folder}/src")
+    session.run("lint-imports")
+    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "-q", "tests/lint")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks: each prints its figure beside its peer's. Not part of CI."""
+    install_everything(session)
+    session.install(*CONSTRAINTS, "--group", "pyproject.toml:bench")
+    chosen = session.posargs or sorted(str(path) for path in Path("benchmarks").glob("bench_*.py"))
+    for script in chosen:
+        session.run("python", script)
+
+
+@nox.session(default=False)
+def pins(session: nox.Session) -> None:
+    """Resolve every dependency anew and write the pins: constraints.txt and [tool.uv] of pyproject.toml."""
+    session.run("python", "tests/lint/pins.py", env={"UV": os.environ.get("UV", "uv")})
+
+
+@nox.session(default=False)
+def fix(session: nox.Session) -> None:
+    """Let ruff mend what it can."""
+    session.install(*CONSTRAINTS, "--group", "pyproject.toml:lint")
+    session.run("ruff", "check", "--fix", ".")
+    session.run("ruff", "format", ".")
