@@ -1,0 +1,101 @@
+"""Build a graph in code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flow_graph.checking import require_well_formed
+from flow_graph.findings import Finding
+from flow_graph.graph import FlowGraph
+from flow_graph.joins import infer_joins
+from flow_graph.nodes import Case, End, Invalid, Node, Transition
+from flow_graph.transitions import invalid, plain_transition, switch_transition
+
+Next = str | Sequence[str] | Mapping[Any, str] | None
+
+
+class GraphBuilder:
+    """Builds a graph step by step; mistakes are collected and reported by `build`.
+
+    ```python
+    graph = (
+        GraphBuilder("Etl")
+        .step("start", foreach="shards", next="train")
+        .step("train", next="join")
+        .step("join", next="end")
+        .step("end")
+        .build()
+    )
+    ```
+    """
+
+    def __init__(self, name: str, doc: str = "") -> None:
+        self.name = name
+        self.doc = doc
+        self.nodes: dict[str, Node] = {}
+        self.undecided: set[str] = set()
+        self.findings: list[Finding] = []
+
+    def step(
+        self,
+        name: str,
+        *,
+        next: Next = None,  # noqa: A002 - named as in a flow
+        foreach: str | None = None,
+        condition: str | None = None,
+        join: bool | None = None,
+        doc: str = "",
+        start: bool = False,
+        end: bool = False,
+    ) -> GraphBuilder:
+        """Add a step.
+
+        `next` is one step, several (a split), or a mapping from values to steps (a switch on `condition`); with
+        `foreach`, one task of it runs for each item of that artifact. `join` says whether the step joins the arms that
+        lead to it. Left out, it is a join where arms of a split meet, or inside a foreach if `join` is a word of its name
+        (`join`, `join_shards`) or it directly follows a one-step body and only the end, or joins, come after it.
+        `start` and `end` mark the first and the last step if they are not called so.
+        """
+        if name in self.nodes:
+            self.findings.append(
+                Finding("duplicate-step", f"Step {name!r} is defined twice.", "Rename or remove one of them.", name)
+            )
+        transition = build_transition(name, next, foreach, condition, joins=bool(join))
+        self.nodes[name] = Node(name, transition, arguments=2 if join else 1, starts=start, ends=end, doc=doc)
+        self.undecided.discard(name)
+        if join is None:
+            self.undecided.add(name)
+        return self
+
+    def build(self) -> FlowGraph:
+        """The graph. Raises GraphError with all findings if it is not well formed."""
+        graph = FlowGraph(self.name, infer_joins(self.nodes, self.undecided), self.doc, findings=self.findings)
+        require_well_formed(graph)
+        return graph
+
+
+def build_transition(step: str, next: Next, foreach: str | None, condition: str | None, *, joins: bool) -> Transition:  # noqa: A002
+    """The transition that the arguments of `GraphBuilder.step` stand for."""
+    if isinstance(next, Mapping):
+        return build_switch(step, next, foreach, condition)
+    if next is None:
+        if foreach is not None or condition is not None:
+            return invalid(step, "it names no step to go to")
+        return End()
+    targets = (next,) if isinstance(next, str) else tuple(next)
+    if condition is not None:
+        return invalid(step, "condition= goes with a mapping of cases", targets)
+    return plain_transition(step, targets, foreach, joins)
+
+
+def build_switch(
+    step: str, cases: Mapping[Any, str], foreach: str | None, condition: str | None
+) -> Transition | Invalid:
+    """The switch of a mapping from values to steps."""
+    if foreach is not None:
+        return invalid(step, "a switch cannot also be a foreach", tuple(cases.values()))
+    for key in cases:
+        if not (key is None or isinstance(key, (str, int, float))):
+            return invalid(step, f"the switch key {key!r} is not a literal", tuple(cases.values()))
+    return switch_transition(step, [Case(key, target) for key, target in cases.items()], condition)

@@ -1,0 +1,247 @@
+"""A flow as a graph of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from flow_graph.errors import NoMatchingStep, UnknownStep
+from flow_graph.findings import Finding
+from flow_graph.nodes import Node
+from flow_graph.ordering import Order, sort_steps
+from flow_graph.scopes import Arm, Scopes, find_scopes
+
+
+def by_name(nodes: Iterable[Node] | Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes by name."""
+    values = nodes.values() if isinstance(nodes, Mapping) else nodes
+    return {node.name: node for node in values}
+
+
+def as_tuple(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings as a tuple."""
+    return tuple(findings)
+
+
+def pick(names: list[str], default: str, nodes: Mapping[str, Node]) -> str | None:
+    """The first of the marked steps, else the one called `default`, if there is one."""
+    if names:
+        return names[0]
+    return default if default in nodes else None
+
+
+@attrs.frozen(slots=False)  # a __dict__ for the cached properties
+class FlowGraph:
+    """A flow as a graph of steps. It may be broken: `check` says how; what walks it expects a well-formed one.
+
+    `for node in graph` goes in topological order, and so does `graph.steps` (the names); `graph["train"]` is a Node;
+    `"train" in graph`. Graphs are equal if name, documentation and steps are, wherever they come from.
+
+    - `nodes`: the steps by name, in declared order (read only).
+    - `findings`: what the reader or the builder noticed that the graph itself does not show; part of `check`.
+    """
+
+    name: str
+    nodes: dict[str, Node] = attrs.field(converter=by_name)
+    doc: str = ""
+    file: str | None = attrs.field(default=None, eq=False)
+    line: int | None = attrs.field(default=None, eq=False)
+    findings: tuple[Finding, ...] = attrs.field(default=(), eq=False, converter=as_tuple)
+
+    def __hash__(self) -> int:
+        return hash((self.name, frozenset(self.nodes.values())))
+
+    def __getitem__(self, step: str) -> Node:
+        try:
+            return self.nodes[step]
+        except KeyError:
+            raise self.unknown(step) from None
+
+    def __contains__(self, step: object) -> bool:
+        return step in self.nodes
+
+    def __iter__(self) -> Iterator[Node]:
+        return (self.nodes[name] for name in self.steps)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __repr__(self) -> str:
+        return f"<FlowGraph {self.name}: {', '.join(self.steps)}>"
+
+    def unknown(self, step: str) -> UnknownStep:
+        """The error that says that `step` is none, with a suggestion."""
+        return UnknownStep(step, self.name, suggest(step, self.nodes))
+
+    # ---- order
+
+    @cached_property
+    def order(self) -> Order:
+        """The steps in order, and the cycles if there are any."""
+        return sort_steps(self.nodes, self.first)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of all steps in topological order, `start` first."""
+        return self.order.steps
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The position of each step in topological order."""
+        return {name: position for position, name in enumerate(self.steps)}
+
+    @cached_property
+    def predecessors(self) -> Mapping[str, tuple[str, ...]]:
+        """The steps that lead to each step, in topological order; a recursive switch is among its own."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for name in self.steps:
+            for target in self.nodes[name].next:
+                if target in found and name not in found[target]:
+                    found[target].append(name)
+        return {name: tuple(names) for name, names in found.items()}
+
+    def previous(self, step: str) -> tuple[str, ...]:
+        """The steps that lead to `step`, in topological order. Raises UnknownStep."""
+        return self.predecessors[self[step].name]
+
+    # ---- beginning and end
+
+    @cached_property
+    def first(self) -> str | None:
+        """The step that the flow starts with, `None` if it has none: the one marked so, else `start`."""
+        return pick([node.name for node in self.nodes.values() if node.starts], "start", self.nodes)
+
+    @cached_property
+    def last(self) -> str | None:
+        """The step that the flow ends with, `None` if it has none: the one marked so, else `end`."""
+        return pick([node.name for node in self.nodes.values() if node.ends], "end", self.nodes)
+
+    @property
+    def start(self) -> str:
+        """The step that the flow starts with. Raises UnknownStep if it has none."""
+        return self[self.first or "start"].name
+
+    @property
+    def end(self) -> str:
+        """The step that the flow ends with. Raises UnknownStep if it has none."""
+        return self[self.last or "end"].name
+
+    # ---- nesting
+
+    @cached_property
+    def scopes(self) -> Scopes:
+        """Which arms each step is inside of, and which join closes which split."""
+        return find_scopes(self.nodes, self.steps, self.first)
+
+    def arms(self, step: str) -> tuple[Arm, ...]:
+        """The arms of splits and foreaches that `step` is inside of, outermost first; none if it cannot be reached."""
+        return self.scopes.arms.get(self[step].name, ())
+
+    def foreaches(self, step: str) -> tuple[str, ...]:
+        """The foreach steps that `step` is inside of, outermost first."""
+        return tuple(arm.split for arm in self.arms(step) if self.nodes[arm.split].kind == "foreach")
+
+    def foreach_depth(self, step: str) -> int:
+        """How many foreaches `step` is inside of: the number of indices in its tasks' paths."""
+        return len(self.foreaches(step))
+
+    def matching_join(self, split: str) -> str:
+        """The join that closes what `split` (a split or a foreach) opens. Raises UnknownStep, NoMatchingStep."""
+        try:
+            return self.scopes.join_of[self[split].name]
+        except KeyError:
+            raise NoMatchingStep(split, "join") from None
+
+    def matching_split(self, join: str) -> str:
+        """The split or foreach that `join` closes. Raises UnknownStep, NoMatchingStep."""
+        try:
+            return self.scopes.split_of[self[join].name]
+        except KeyError:
+            raise NoMatchingStep(join, "split") from None
+
+    @cached_property
+    def dominators(self) -> dict[str, str]:
+        """For each step the last step before it that all ways to it have in common.
+
+        Within one arm: the first step of an arm, and of the flow, has none; that of a join is its split.
+        """
+        return find_dominators(self)
+
+    # ---- other forms
+
+    def to_data(self) -> dict[str, Any]:
+        """The graph as plain data (dicts, lists, literals), for embedding in other JSON."""
+        from flow_graph.serialization import graph_to_data
+
+        return graph_to_data(self)
+
+    @classmethod
+    def from_data(cls, data: Any) -> FlowGraph:
+        """The graph that `to_data` gave. Raises UnreadableGraph."""
+        from flow_graph.serialization import graph_from_data
+
+        return graph_from_data(data)
+
+    def to_json(self) -> str:
+        """The graph as JSON text, with a format version."""
+        from flow_graph.serialization import graph_to_json
+
+        return graph_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FlowGraph:
+        """The graph that `to_json` gave, of this or an earlier version. Raises UnreadableGraph."""
+        from flow_graph.serialization import graph_from_json
+
+        return graph_from_json(text)
+
+    def to_mermaid(self) -> str:
+        """The graph as a Mermaid flowchart."""
+        from flow_graph.drawing import mermaid
+
+        return mermaid(self)
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz's language."""
+        from flow_graph.drawing import dot
+
+        return dot(self)
+
+    def to_networkx(self) -> Any:
+        """The graph as a networkx.DiGraph; nodes carry kind, doc, file and line. Raises MissingExtra."""
+        from flow_graph.drawing import digraph
+
+        return digraph(self)
+
+
+def find_dominators(graph: FlowGraph) -> dict[str, str]:
+    """The immediate dominators (Cooper, Harvey, Kennedy 2001: one pass is enough without cycles), arm by arm."""
+    found: dict[str, str] = {}
+    for name in graph.steps:
+        if name in graph.scopes.split_of:
+            found[name] = graph.scopes.split_of[name]
+            continue
+        for before in graph.predecessors[name]:
+            if before == name or graph.arms(before) != graph.arms(name):
+                continue
+            found[name] = meet(found.get(name, before), before, found, graph.number)
+    return found
+
+
+def meet(one: str, other: str, dominators: Mapping[str, str], number: Mapping[str, int]) -> str:
+    """The last step that all ways to both of two steps of an arm have in common."""
+    while one != other:
+        if number[one] < number[other]:
+            one, other = other, one
+        one = dominators[one]
+    return one
+
+
+def suggest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
