@@ -1,1 +1,78 @@
-"""Run data-science workflows written as Python classes, keep every artifact, find and resume every execution."""
+"""stepwell: write a workflow as a Python class of steps; run it here or on a cluster; find and resume every execution.
+
+Names are imported when they are first used, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepwell.api.current import current
+    from stepwell.api.decorators.kinds import batch, resources, retry
+    from stepwell.api.flowspec import FlowSpec, step
+    from stepwell.api.parameters import JSONType, Parameter
+    from stepwell.client.objects import DataArtifact, Flow, Run, Step, Task, flows
+    from stepwell.client.scope import default_namespace, get_namespace, namespace
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FlowSpec": "stepwell.api.flowspec",
+    "step": "stepwell.api.flowspec",
+    "Parameter": "stepwell.api.parameters",
+    "JSONType": "stepwell.api.parameters",
+    "current": "stepwell.api.current",
+    "retry": "stepwell.api.decorators.kinds",
+    "resources": "stepwell.api.decorators.kinds",
+    "batch": "stepwell.api.decorators.kinds",
+    "Flow": "stepwell.client.objects",
+    "Run": "stepwell.client.objects",
+    "Step": "stepwell.client.objects",
+    "Task": "stepwell.client.objects",
+    "DataArtifact": "stepwell.client.objects",
+    "flows": "stepwell.client.objects",
+    "namespace": "stepwell.client.scope",
+    "get_namespace": "stepwell.client.scope",
+    "default_namespace": "stepwell.client.scope",
+}
+
+__all__ = [
+    "DataArtifact",
+    "Flow",
+    "FlowSpec",
+    "JSONType",
+    "Parameter",
+    "Run",
+    "Step",
+    "Task",
+    "__version__",
+    "batch",
+    "current",
+    "default_namespace",
+    "flows",
+    "get_namespace",
+    "namespace",
+    "resources",
+    "retry",
+    "step",
+]
+
+_NOT_BUILT_YET = frozenset(
+    "Config Deployer IncludeFile Runner card catch conda environment exit_hook parallel project pypi schedule secrets "
+    "timeout trigger trigger_on_finish".split()
+)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is not None:
+        return getattr(import_module(home), name)
+    if name in _NOT_BUILT_YET:
+        raise ImportError(f"stepwell {__version__} does not have '{name}' yet; see the changelog for what it has")
+    raise AttributeError(f"module 'stepwell' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,145 @@
+"""Parameters: values that a run is started with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stepwell.errors import ParameterError
+
+if TYPE_CHECKING:
+    import click
+
+RESERVED = frozenset(
+    "params with tag tags namespace obj decospecs run_id_file max_num_splits max_workers max_log_size "
+    "user_namespace run_id task_id runner_attribute_file".split()
+)
+
+
+class JSONType:
+    """The type of a parameter whose value is any JSON: `Parameter("config", type=JSONType)`."""
+
+    @staticmethod
+    def parse(text: Any) -> Any:
+        """The value of a JSON text; anything but text stays as it is."""
+        return json.loads(text) if isinstance(text, str) else text
+
+
+class Parameter:
+    """A value that a run is started with, as `--name value`; steps read it as an attribute of `self`.
+
+    `type` is `str`, `int`, `float`, `bool` or `JSONType`; without one it is the type of `default`. A callable `default`
+    is called once, when the run starts. `multiple` takes the option several times and gives a tuple; `separator`
+    splits a string into a list. Raises `ParameterError` for a declaration that makes no sense.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        default: Any = None,
+        type: Any = None,
+        required: bool = False,
+        help: str = "",
+        show_default: bool = True,
+        multiple: bool = False,
+        separator: str | None = None,
+    ) -> None:
+        if name.replace("-", "_") in RESERVED:
+            raise ParameterError(f"The parameter name '{name}' is reserved for an option of `run`; choose another")
+        self.name, self.default, self.required, self.help = name, default, required, help
+        self.show_default, self.multiple, self.separator = show_default, multiple, separator
+        self.type = type or self._inferred_type()
+        if separator is not None and self.type is not str:
+            raise ParameterError(f"Parameter '{name}': separator needs type=str")
+        self.attribute = name.replace("-", "_")
+
+    def _inferred_type(self) -> Any:
+        if self.default is None or callable(self.default):
+            return str
+        kind = type(self.default)
+        return kind if kind in (str, int, float, bool) else JSONType
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self.attribute = attribute
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        return instance._stepwell_context.artifacts.peek(self.attribute, owner.__name__)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError(f"Parameter '{self.name}' cannot be changed in a step; assign another name")
+
+    def option(self) -> click.Option:
+        """The command-line option that sets the parameter."""
+        import click
+
+        kind: Any = {str: click.STRING, int: click.INT, float: click.FLOAT, bool: click.BOOL}.get(self.type, click.STRING)
+        required = self.required and self.default is None
+        shown = self.show_default and self.default is not None and not callable(self.default)
+        return click.Option(
+            [f"--{self.name}", self.attribute],
+            type=kind,
+            required=required,
+            multiple=self.multiple,
+            help=self.help + (f"  [default: {_text(self.default)}]" if shown else ""),
+            envvar=[f"STEPWELL_RUN_{self.name.upper()}", f"METAFLOW_RUN_{self.name.upper()}"],
+        )
+
+    def value(self, given: Any) -> Any:
+        """The value of a run: what was given, converted, or the default. Raises `ParameterError` for a wrong one."""
+        if given is None or (self.multiple and given == ()):
+            return self._default_value()
+        if self.multiple:
+            return tuple(self._convert(one) for one in given)
+        return self._convert(given)
+
+    def _default_value(self) -> Any:
+        if not callable(self.default):
+            default = self.default
+        else:
+            default = _call_default(self)
+        if default is None:
+            return None
+        return tuple(default) if self.multiple else self._convert(default)
+
+    def _convert(self, value: Any) -> Any:
+        try:
+            if self.type is JSONType:
+                return JSONType.parse(value)
+            if self.separator is not None and isinstance(value, str):
+                return value.split(self.separator)
+            if self.type is bool and isinstance(value, str):
+                return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
+            return value if isinstance(value, self.type) else self.type(value)
+        except (ValueError, TypeError, KeyError) as error:
+            wanted = "JSON" if self.type is JSONType else self.type.__name__
+            raise ParameterError(f"Parameter '{self.name}' takes {wanted}, not {value!r}") from error
+
+
+def _call_default(parameter: Parameter) -> Any:
+    default: Callable[..., Any] = parameter.default
+    try:
+        return default()
+    except Exception as error:
+        raise ParameterError(
+            f"Parameter '{parameter.name}': its default function failed with {type(error).__name__}: {error}"
+        ) from error
+
+
+def _text(default: Any) -> str:
+    return json.dumps(default) if isinstance(default, (dict, list)) else str(default)
+
+
+def parameters(flow: type) -> dict[str, Parameter]:
+    """The parameters of a flow by attribute name; raises `ParameterError` where two share an option."""
+    found: dict[str, Parameter] = {}
+    for cls in reversed(flow.__mro__):
+        found.update({name: value for name, value in vars(cls).items() if isinstance(value, Parameter)})
+    seen: dict[str, str] = {}
+    for parameter in found.values():
+        other = seen.setdefault(parameter.name.lower(), parameter.attribute)
+        if other != parameter.attribute:
+            raise ParameterError(f"The parameters '{other}' and '{parameter.attribute}' share the name '{parameter.name}'")
+    return found

@@ -1,0 +1,1 @@
+"""The Client API: read what runs left."""

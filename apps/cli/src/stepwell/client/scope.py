@@ -1,0 +1,61 @@
+"""The namespace, and the stores that the Client API reads."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from stepwell.config import datastore_root, load_settings, metadata_url, user_name
+from stepwell.execution.stores import Stores, stores_at
+
+if TYPE_CHECKING:
+    from meta_client import MetadataStore
+
+_UNSET = object()
+_namespace: object = _UNSET
+
+
+def namespace(name: str | None) -> str | None:
+    """Show only runs tagged with this namespace, such as `user:ann`; None shows all. Gives the namespace now in force."""
+    global _namespace
+    _namespace = name
+    return get_namespace()
+
+
+def get_namespace() -> str | None:
+    """The namespace in force."""
+    return default_namespace_name() if _namespace is _UNSET else _namespace  # type: ignore[return-value]
+
+
+def default_namespace() -> str | None:
+    """Go back to the namespace of the user, and give it."""
+    return namespace(default_namespace_name())
+
+
+def default_namespace_name() -> str:
+    """The namespace of whoever runs this."""
+    return f"user:{user_name(load_settings())}"
+
+
+def metadata_store() -> MetadataStore:
+    """The metadata store that the settings name; one per place, shared."""
+    settings = load_settings()
+    return _metadata_store(metadata_url(settings), settings.get("STEPWELL_SERVICE_AUTH_KEY"))
+
+
+def datastore() -> Stores:
+    """The datastore that the settings name; one per place, shared."""
+    settings = load_settings()
+    return _datastore(datastore_root(settings), settings.get("STEPWELL_S3_ENDPOINT_URL"))
+
+
+@functools.cache
+def _metadata_store(url: str, auth_key: str | None) -> MetadataStore:
+    from meta_client import open_store
+
+    return open_store(url, auth_key=auth_key) if url.startswith("http") else open_store(url)
+
+
+@functools.cache
+def _datastore(root: str, endpoint: str | None) -> Stores:
+    return stores_at(root, endpoint)

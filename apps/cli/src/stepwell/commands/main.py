@@ -1,0 +1,56 @@
+"""`stepwell`: run flows, and find what they left."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from stepwell.commands.flow_cli import StrictGroup
+from stepwell.commands.terminal import guarded
+
+# name -> (module, attribute, what --help says): a command's module is imported when the command is called.
+COMMANDS = {
+    "run": ("stepwell.commands.run", "run", "Run a flow file on this machine."),
+    "ls": ("stepwell.commands.browse", "ls", "List flows, the runs of a flow, or what a run holds."),
+    "show": ("stepwell.commands.browse", "show", "Show a run, a step or a task."),
+    "logs": ("stepwell.commands.browse", "logs", "Print what tasks printed."),
+    "dump": ("stepwell.commands.browse", "dump", "Print the artifacts of tasks."),
+    "configure": ("stepwell.commands.configure", "configure", "Install the administrator's settings."),
+    "status": ("stepwell.commands.configure", "status", "Show the settings in force and where they come from."),
+    "version": ("stepwell.commands.configure", "version", "Print the version of stepwell."),
+}
+
+
+class LazyGroup(StrictGroup):
+    """A group that imports a command when it is called, so that `--help` answers at once."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The commands, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, help="Run data-science workflows, keep every artifact, find every execution.")
+@click.version_option(package_name="stepwell", message="%(version)s")
+def stepwell() -> None:
+    """Only groups the commands."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The console script; ends the process."""
+    guarded(lambda: stepwell.main(args=arguments, prog_name="stepwell", standalone_mode=False))
+    raise SystemExit(0)

@@ -1,0 +1,125 @@
+"""What can go wrong in stepwell, as one tree.
+
+    StepwellError
+    ├── FlowError                 the flow file or its graph is wrong
+    │   ├── FlowFileError         the file is missing, is no flow, or fails on import
+    │   └── InvalidNext           `self.next` was called with something that is no transition
+    ├── ParameterError            a parameter's declaration or value
+    ├── DecoratorError            a decorator's name or attribute
+    ├── ArtifactError
+    │   ├── UnsavableArtifact     a value that no serializer accepts
+    │   ├── MergeConflict         `merge_artifacts` met different values of one name
+    │   └── MissingInMerge        `merge_artifacts` was asked for a name that no input has
+    ├── RecordError               a record is damaged, or from a later version
+    ├── SettingsError             a setting is missing or wrong
+    ├── RunFailed                 a run ended without success
+    ├── NotBuiltYet               a capability that this version does not have
+    └── ClientError
+        ├── NotFound              no such flow, run, step, task or artifact
+        ├── NamespaceMismatch     it exists, but outside the current namespace
+        └── InvalidPathspec       the text is no path of an execution
+"""
+
+from __future__ import annotations
+
+
+class StepwellError(Exception):
+    """Base of all errors that stepwell raises; the message says what, where and what to do next.
+
+    `headline` is the one line a person reads first, `exit_code` what a command ends with.
+    """
+
+    exit_code = 1
+    retryable = False
+
+    @property
+    def headline(self) -> str:
+        """The first line of the message."""
+        return str(self).partition("\n")[0]
+
+
+class FlowError(StepwellError):
+    """The flow file or its graph is wrong."""
+
+
+class FlowFileError(FlowError):
+    """The file is missing, is no flow, or fails on import."""
+
+
+class InvalidNext(FlowError):
+    """`self.next` was called with something that is no transition."""
+
+
+class ParameterError(StepwellError):
+    """A parameter's declaration or its value is wrong."""
+
+    exit_code = 2
+
+
+class DecoratorError(StepwellError):
+    """A decorator is unknown or has an unknown or ill-typed attribute."""
+
+
+class ArtifactError(StepwellError):
+    """An artifact cannot be saved, loaded or merged."""
+
+
+class UnsavableArtifact(ArtifactError):
+    """A value that no serializer accepts was assigned to `self`."""
+
+
+class MergeConflict(ArtifactError):
+    """Inputs of a join hold different values of one name.
+
+    `artifact_names` lists the names.
+    """
+
+    def __init__(self, message: str, artifact_names: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.artifact_names = artifact_names
+
+
+class MissingInMerge(ArtifactError):
+    """`merge_artifacts(include=...)` names something that no input has.
+
+    `artifact_names` lists the names.
+    """
+
+    def __init__(self, message: str, artifact_names: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.artifact_names = artifact_names
+
+
+class RecordError(StepwellError):
+    """A record in the datastore is damaged, or was written by a later version of stepwell."""
+
+
+class SettingsError(StepwellError):
+    """A setting is missing or wrong."""
+
+
+class RunFailed(StepwellError):
+    """A run ended without success; the message names the step that failed."""
+
+
+class NotBuiltYet(StepwellError):
+    """This version of stepwell does not have the capability yet."""
+
+
+class ClientError(StepwellError):
+    """The Client API was asked for something that it cannot give."""
+
+
+class NotFound(ClientError, KeyError):
+    """No such flow, run, step, task or artifact."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NamespaceMismatch(ClientError):
+    """The object exists, but outside the current namespace."""
+
+
+class InvalidPathspec(ClientError):
+    """The text is no path of an execution."""

@@ -1,0 +1,1 @@
+"""One task, anywhere: what runs a step, and the records it leaves."""

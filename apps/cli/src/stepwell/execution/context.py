@@ -1,0 +1,43 @@
+"""What a flow object knows of the task it is in."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import attrs
+from flow_graph import task_id
+
+from stepwell.execution.artifacts import Artifacts
+from stepwell.execution.records import Transition, read_task
+from stepwell.execution.spec import TaskSpec
+from stepwell.execution.stores import Stores
+
+
+@attrs.define
+class TaskContext:
+    """The state of one running task. `transition` is what `self.next` decided."""
+
+    spec: TaskSpec
+    stores: Stores
+    artifacts: Artifacts
+    step_names: frozenset[str]
+    is_join: bool = False
+    transition: Transition | None = None
+    _items: dict[int, Any] = attrs.field(factory=dict)
+
+    def foreach_item(self, depth: int) -> Any:
+        """The item of the `foreach` at `depth` of the stack (0 is the outermost)."""
+        if depth not in self._items:
+            self._items[depth] = self._load_item(depth)
+        return self._items[depth]
+
+    def _load_item(self, depth: int) -> Any:
+        frame = self.spec.frames[depth]
+        split = task_id(tuple(f.index for f in self.spec.frames[:depth]))
+        record = read_task(self.stores.records, self.spec.flow, self.spec.run_id, frame.step, split)
+        items = self.stores.objects.load(record.artifacts[frame.variable])
+        try:
+            return items[frame.index]
+        except (TypeError, KeyError, IndexError):
+            return next(islice(items, frame.index, None))

@@ -1,0 +1,64 @@
+"""What to run: one task of one run, as a value that travels to wherever the task runs."""
+
+from __future__ import annotations
+
+import json
+
+import attrs
+from flow_graph import ForeachFrame
+
+FORMAT = 1
+
+
+@attrs.frozen
+class TaskSpec:
+    """One attempt at one task.
+
+    `inputs` are the tasks it reads, each as (step, task id), in item order for a join; `frames` is its foreach
+    stack, outermost first. `base` is what the submitter adds to the cluster's own attempt counter.
+    """
+
+    flow: str
+    run_id: str
+    step: str
+    task_id: str
+    attempt: int = 0
+    inputs: tuple[tuple[str, str], ...] = ()
+    frames: tuple[ForeachFrame, ...] = ()
+    user: str = ""
+    package: str | None = None
+    origin_run_id: str | None = None
+
+    @property
+    def pathspec(self) -> str:
+        """`run/step/task`, as people name it."""
+        return f"{self.run_id}/{self.step}/{self.task_id}"
+
+    def to_json(self) -> str:
+        """The spec as text; `from_json` reads it back."""
+        return json.dumps({"format": FORMAT, **attrs.asdict(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> TaskSpec:
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        data.pop("format")
+        data["inputs"] = tuple((step, task) for step, task in data["inputs"])
+        data["frames"] = tuple(ForeachFrame(**frame) for frame in data["frames"])
+        return cls(**data)
+
+
+@attrs.frozen
+class TaskOutcome:
+    """How one attempt ended.
+
+    `done` says that the task has its record now, whoever wrote it; `error` is the message for people otherwise.
+    """
+
+    done: bool
+    error: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of the process that ran the attempt."""
+        return 0 if self.done else 1

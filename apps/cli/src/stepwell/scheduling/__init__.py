@@ -1,0 +1,1 @@
+"""The local scheduler: what runs next, where, and what became of it."""

@@ -1,0 +1,241 @@
+"""Where tasks run: what a launcher must do, and the two that run them on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from stepwell.execution.logs import LineSplitter
+from stepwell.execution.spec import TaskSpec
+from stepwell.scheduling import forkserver
+from stepwell.scheduling.loop import EventLoop
+
+
+@attrs.frozen
+class Exit:
+    """How an attempt's process or job ended; `reason` is empty where it ended by itself with status 0."""
+
+    reason: str = ""
+
+
+class Listener(Protocol):
+    """Who wants to know what attempts do."""
+
+    def started(self, spec: TaskSpec, place: str) -> None:
+        """The attempt runs now, at `place` ("pid 17", "batch job ...")."""
+
+    def printed(self, spec: TaskSpec, stream: str, line: bytes) -> None:
+        """The attempt printed a line to a stream ("o" or "e")."""
+
+    def exited(self, spec: TaskSpec, end: Exit) -> None:
+        """The attempt is over, and everything it printed has been reported."""
+
+
+class Launcher(Protocol):
+    """Runs attempts somewhere and reports what they do to a listener."""
+
+    writes_logs: bool
+
+    def launch(self, spec: TaskSpec) -> None:
+        """Start an attempt; returns at once."""
+
+    def terminate(self, spec: TaskSpec, force: bool) -> None:
+        """Ask an attempt to end, or (`force`) end it."""
+
+    def close(self) -> None:
+        """Let go of everything; attempts that still run are ended."""
+
+
+@attrs.define(eq=False)
+class Pipes:
+    """The two output pipes of a local process, read by the loop."""
+
+    loop: EventLoop
+    printed: Callable[[str, bytes], None]
+    open: dict[int, tuple[str, LineSplitter]] = attrs.field(factory=dict)
+
+    def attach(self) -> tuple[int, int]:
+        """Make both pipes; gives the descriptors to hand to the process, which the caller closes."""
+        writers = []
+        for stream in ("o", "e"):
+            reader, writer = os.pipe()
+            os.set_blocking(reader, False)
+            self.open[reader] = (stream, LineSplitter())
+            self.loop.add_reader(reader, lambda reader=reader: self._read(reader))  # type: ignore[misc]
+            writers.append(writer)
+        return writers[0], writers[1]
+
+    def _read(self, reader: int) -> bool:
+        try:
+            data = os.read(reader, 1 << 16)
+        except BlockingIOError:
+            return False
+        stream, splitter = self.open[reader]
+        for line in splitter.feed(data) if data else splitter.end():
+            self.printed(stream, line)
+        if not data:
+            self._close(reader)
+        return bool(data)
+
+    def drain(self) -> None:
+        """Read what is there and close; a grandchild that still holds the pipe is not waited for."""
+        for reader in list(self.open):
+            while reader in self.open and self._read(reader):
+                pass
+            if reader in self.open:
+                stream, splitter = self.open[reader]
+                for line in splitter.end():
+                    self.printed(stream, line)
+                self._close(reader)
+
+    def _close(self, reader: int) -> None:
+        self.loop.remove_reader(reader)
+        os.close(reader)
+        del self.open[reader]
+
+
+@attrs.define(eq=False)
+class _Process:
+    spec: TaskSpec
+    pipes: Pipes
+    pid: int = 0
+
+
+class ForkLauncher:
+    """Runs each attempt in a fork of a process that has imported the flow (see `forkserver`)."""
+
+    writes_logs = False
+
+    def __init__(self, loop: EventLoop, listener: Listener, channel: socket.socket, server_pid: int) -> None:
+        self._loop, self._listener, self._channel, self._server_pid = loop, listener, channel, server_pid
+        self._starting: deque[_Process] = deque()
+        self._running: dict[int, _Process] = {}
+        loop.add_reader(channel.fileno(), self._receive)
+
+    def launch(self, spec: TaskSpec) -> None:
+        """Start an attempt."""
+        process = _Process(spec, Pipes(self._loop, lambda stream, line: self._listener.printed(spec, stream, line)))
+        writers = process.pipes.attach()
+        memory = os.memfd_create("task-spec")
+        try:
+            _write_all(memory, spec.to_json().encode())
+            socket.send_fds(self._channel, [forkserver.RUN], [memory, *writers])
+        finally:
+            for descriptor in (memory, *writers):
+                os.close(descriptor)
+        self._starting.append(process)
+
+    def _receive(self) -> None:
+        kind, *numbers = self._channel.recv(64).split()
+        if kind == b"started":
+            process = self._starting.popleft()
+            process.pid = int(numbers[0])
+            self._running[process.pid] = process
+            self._listener.started(process.spec, f"pid {process.pid}")
+        elif kind == b"exited":
+            process = self._running.pop(int(numbers[0]))
+            process.pipes.drain()
+            self._listener.exited(process.spec, describe_status(os.waitstatus_to_exitcode(int(numbers[1]))))
+
+    def terminate(self, spec: TaskSpec, force: bool) -> None:
+        """End an attempt's process group."""
+        for process in self._running.values():
+            if process.spec is spec:
+                end_group(process.pid, force)
+
+    def close(self) -> None:
+        """End the server, which ends its children."""
+        self._loop.remove_reader(self._channel.fileno())
+        self._channel.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._server_pid, 0)
+
+
+class FreshLauncher:
+    """Runs each attempt in a fresh interpreter: where forking is not safe, or not wanted."""
+
+    writes_logs = False
+
+    def __init__(self, loop: EventLoop, listener: Listener, command: list[str]) -> None:
+        self._loop, self._listener, self._command = loop, listener, command
+        self._running: dict[int, tuple[_Process, subprocess.Popen[bytes]]] = {}
+
+    def launch(self, spec: TaskSpec) -> None:
+        """Start an attempt; its spec goes to the worker's standard input."""
+        pipes = Pipes(self._loop, lambda stream, line: self._listener.printed(spec, stream, line))
+        writers = pipes.attach()
+        try:
+            popen = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=writers[0], stderr=writers[1], start_new_session=True
+            )
+        finally:
+            for descriptor in writers:
+                os.close(descriptor)
+        assert popen.stdin is not None
+        with contextlib.suppress(BrokenPipeError), popen.stdin:
+            popen.stdin.write(spec.to_json().encode())
+        self._running[popen.pid] = (_Process(spec, pipes, popen.pid), popen)
+        self._listener.started(spec, f"pid {popen.pid}")
+        self._loop.call_after(0.005, lambda: self._poll(popen.pid, 0.01))
+
+    def _poll(self, pid: int, pause: float) -> None:
+        process, popen = self._running[pid]
+        status = popen.poll()
+        if status is None:
+            self._loop.call_after(pause, lambda: self._poll(pid, min(pause * 1.5, 0.1)))
+            return
+        del self._running[pid]
+        process.pipes.drain()
+        self._listener.exited(process.spec, describe_status(status))
+
+    def terminate(self, spec: TaskSpec, force: bool) -> None:
+        """End an attempt's process group."""
+        for process, _ in self._running.values():
+            if process.spec is spec:
+                end_group(process.pid, force)
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process, popen in self._running.values():
+            end_group(process.pid, force=True)
+            popen.wait()
+
+
+def describe_status(code: int) -> Exit:
+    """An exit from a process's exit code (negative: the signal that ended it)."""
+    if code == 0:
+        return Exit()
+    if code > 0:
+        return Exit(f"its process exited with status {code}")
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+    return Exit(f"its process was ended by {name}{hint}")
+
+
+def end_group(pid: int, force: bool) -> None:
+    """End a process and what it started: with SIGTERM, or (`force`) SIGKILL."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL if force else signal.SIGTERM)
+
+
+def worker_command(flow_file: str, options: list[str]) -> list[str]:
+    """The command that runs one task, given on standard input, in a fresh interpreter."""
+    return [sys.executable, "-m", "stepwell.execution.worker", flow_file, *options]
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,42 @@
+"""A small event loop: descriptors that become readable, and timers. One thread, no framework to import."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import selectors
+import time
+from collections.abc import Callable
+
+
+class EventLoop:
+    """Calls back when a descriptor is readable or a time has come, until told to stop."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def add_reader(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call back whenever the descriptor is readable, or at its end."""
+        self._selector.register(descriptor, selectors.EVENT_READ, callback)
+
+    def remove_reader(self, descriptor: int) -> None:
+        """Stop watching a descriptor."""
+        self._selector.unregister(descriptor)
+
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back once, so many seconds from now."""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), callback))
+
+    def run_once(self) -> None:
+        """Wait for the next event or timer and handle what is due."""
+        timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+        for key, _ in self._selector.select(timeout):
+            key.data()
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
+
+    def close(self) -> None:
+        """Let go of the selector."""
+        self._selector.close()
