@@ -1,0 +1,96 @@
+"""Memory maps: files side by side in one address range, private and writable, without a copy.
+
+One anonymous map reserves the range; each file is then mapped over its part of it (MAP_FIXED), which Python's own mmap cannot
+ask for. Closing the anonymous map, which happens when nothing refers to it any more, releases all.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+MAP_FIXED = 0x10
+PAGE_BYTES = mmap.PAGESIZE
+SUPPORTED = sys.platform == "linux"
+
+
+class Region:
+    """``size`` bytes of zeros in one range, over which files can be mapped."""
+
+    def __init__(self, size: int) -> None:
+        import ctypes
+
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+    def view(self) -> memoryview:
+        """All of it, writable; keeps the maps alive."""
+        return memoryview(self._map)
+
+    def map_file(self, fd: int, start: int, size: int) -> bool:
+        """Put the file's first ``size`` bytes at ``start`` (a multiple of the page size); False where it cannot be mapped."""
+        protection = mmap.PROT_READ | mmap.PROT_WRITE
+        wanted = self._address + start
+        return bool(_mmap()(wanted, size, protection, mmap.MAP_PRIVATE | MAP_FIXED, fd, 0) == wanted)
+
+
+def same_memory(left: memoryview, right: memoryview) -> bool:
+    """Whether two buffers hold the same bytes, at memory speed: memcmp, without copies."""
+    if left.nbytes != right.nbytes:
+        return False
+    if left.nbytes < 64 * 1024:
+        return left.tobytes() == right.tobytes()
+    return not _memcmp()(_address(left), _address(right), left.nbytes)
+
+
+def identity(fd: int) -> Sequence[int]:
+    """What changes when a file does: device, inode, size, times of content and of inode."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@lru_cache(maxsize=None)
+def _mmap() -> Any:
+    import ctypes
+
+    function = ctypes.CDLL(None, use_errno=True).mmap
+    function.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    function.restype = ctypes.c_void_p
+    return function
+
+
+@lru_cache(maxsize=None)
+def _memcmp() -> Any:
+    import ctypes
+
+    function = ctypes.CDLL(None).memcmp
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    return function
+
+
+@lru_cache(maxsize=None)
+def _buffer_type() -> Any:
+    import ctypes
+
+    class Buffer(ctypes.Structure):
+        """Py_buffer, of which only the first field is used."""
+
+        _fields_ = (("address", ctypes.c_void_p), ("rest", ctypes.c_byte * 256))
+
+    return Buffer
+
+
+def _address(view: memoryview) -> int:
+    """Where a contiguous buffer is, read-only ones too. The view must outlive the use of it."""
+    import ctypes
+
+    buffer = _buffer_type()()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(buffer), 0)
+    try:
+        return int(buffer.address or 0)
+    finally:
+        ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))

@@ -1,0 +1,122 @@
+"""The one place where what botocore raises becomes ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cas_store.errors import (
+    AccessDenied,
+    ArchivedObject,
+    BackendError,
+    BackendUnavailable,
+    CasStoreError,
+    MissingObject,
+    StoreFull,
+)
+
+
+class Exists(Exception):
+    """A conditional write met a name that is taken. Never leaves this package."""
+
+
+class Truncated(Exception):
+    """A body ended early."""
+
+    def __init__(self, got: int, announced: int) -> None:
+        super().__init__(f"the body ended after {got} of {announced} bytes")
+
+
+_PASSING_CODES = {
+    "SlowDown",
+    "InternalError",
+    "ServiceUnavailable",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "BadDigest",
+    "XAmzContentChecksumMismatch",
+    "IncompleteBody",
+}
+_DENIED_CODES = {
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "AllAccessDisabled",
+    "Forbidden",
+    "403",
+}
+_MISSING_CODES = {"NoSuchKey", "404", "NotFound"}
+_TAKEN_CODES = {"PreconditionFailed", "412"}
+_FULL_CODES = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507"}
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether trying again may help; a name that is taken comes out as `Exists`."""
+    code, status = _code(error)
+    if code in _TAKEN_CODES or status == 412:
+        raise Exists from error
+    if code:
+        return (
+            code in _PASSING_CODES
+            or (status is not None and status >= 500 and code not in _FULL_CODES)
+            or status in (408, 429)
+        )
+    return isinstance(error, Truncated) or _is_connection_trouble(error)
+
+
+def translated(error: Exception, name: str | None, bucket: str) -> CasStoreError:
+    """The error of this package that says what happened."""
+    code, status = _code(error)
+    what = f"{name or 'a listing'} in bucket {bucket}"
+    if isinstance(error, CasStoreError):
+        return error
+    if code in _MISSING_CODES and name is not None:
+        return MissingObject(name)
+    if code == "InvalidObjectState":
+        return ArchivedObject(name or "", _storage_class(error))
+    if code in _DENIED_CODES or status in (401, 403):
+        return AccessDenied(
+            f"S3 refused {what} ({code or status}): check credentials, region and the bucket's policy", name
+        )
+    if code in _FULL_CODES or status == 507:
+        return StoreFull(f"S3 has no room for {what} ({code}): make room and try again", name)
+    if code == "NoSuchBucket":
+        return BackendError(f"there is no bucket {bucket}: create it, or correct the store's URL", name)
+    if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError", "NoRegionError"):
+        return AccessDenied(f"S3 was not asked for {what}: {error}: configure AWS credentials and a region", name)
+    if code == "" and not isinstance(error, Truncated) and not _is_connection_trouble(error):
+        return BackendError(f"S3 request for {what} failed: {type(error).__name__}: {error}", name)
+    if code and not (code in _PASSING_CODES or (status or 0) >= 500):
+        return BackendError(f"S3 refused {what}: {error}", name)
+    return BackendUnavailable(f"S3 did not serve {what} within the retry budget: {error}: try again later", name)
+
+
+def _code(error: Exception) -> tuple[str, int | None]:
+    response: Any = getattr(error, "response", None)
+    if not isinstance(response, dict):
+        return "", None
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return str(response.get("Error", {}).get("Code", status)), status
+
+
+def _storage_class(error: Exception) -> str:
+    response: Any = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("StorageClass", "archive storage class"))
+
+
+def _is_connection_trouble(error: Exception) -> bool:
+    from botocore import exceptions as botocore_errors
+
+    kinds = (
+        botocore_errors.HTTPClientError,  # connections, timeouts, proxies, TLS
+        botocore_errors.IncompleteReadError,
+        botocore_errors.ResponseStreamingError,
+        botocore_errors.ConnectionError,
+    )
+    return isinstance(error, (*kinds, OSError)) or type(error).__module__.startswith("urllib3.")

@@ -1,0 +1,230 @@
+"""`ContentStore`: bytes, once, by content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Union
+
+import attrs
+
+from cas_store import reading
+from cas_store.backend import Backend, Bytes
+from cas_store.chunking import MIB
+from cas_store.digests import ALGORITHMS, FILE, VERSION_PREFIX, Digest, digest_at, digest_of, location
+from cas_store.errors import DamagedObject, MissingObject
+from cas_store.parallel import in_order
+from cas_store.renewing import Renewing
+from cas_store.storing import Writer, flat
+from cas_store.streams import ObjectStream
+from cas_store.verified import Verified, name_of
+
+Content = Union[bytes, bytearray, memoryview, "os.PathLike[str]", BinaryIO]
+
+
+@attrs.frozen
+class ObjectStat:
+    """What a store knows of an object: its length, and the length of its own file (a list's pieces not included)."""
+
+    size_bytes: int
+    stored_bytes: int
+    pieces: int
+
+
+class ContentStore:
+    """Keeps bytes once, by content, and gives them back verified. Safe to share between threads; survives a fork.
+
+    Every method that takes a `Digest` raises `MissingObject` where there is none and `DamagedObject` rather than return wrong
+    bytes. Any number of stores, processes and machines may use one backend at once.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._renewing = Renewing(backend)
+        self.writer = Writer(backend, self._renewing)
+        self._verified = Verified(backend)
+
+    def __repr__(self) -> str:
+        return f"ContentStore({self.backend!r})"
+
+    # --- putting
+
+    def put(self, content: Content, *, plain: bool = False) -> Digest:
+        """Store bytes, a file (given as a path) or what a stream gives until its end, and return its digest.
+
+        Equal bytes have equal digests. ``plain`` keeps the bytes as they are, in one file whatever their number, for readers that
+        know nothing of this library (see `location`); their digests are others than those of ``put`` without it.
+        """
+        if plain:
+            return self._put_file(content)
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            digest = self.writer.bytes(content)
+        elif isinstance(content, os.PathLike):
+            with Path(content).open("rb", buffering=0) as file:
+                digest = self.writer.stream(file)
+        else:
+            digest = self.writer.stream(_readable(content))
+        if digest.is_list:
+            self.backend.flush()
+        return digest
+
+    def put_buffer(self, data: Bytes) -> Digest:
+        """Store memory that will be mapped: cut at fixed lengths instead of by content. See DESIGN.md for when which is right."""
+        digest = self.writer.buffer(data)
+        if digest.is_list:
+            self.backend.flush()
+        return digest
+
+    def put_many(self, contents: Iterable[Bytes]) -> list[Digest]:
+        """As ``put`` for each, several at a time where that pays; the digests in the order of the contents."""
+        digests = list(in_order(self._small_workers(), self.writer.bytes, contents))
+        self.backend.flush()
+        return digests
+
+    # --- getting
+
+    def get(self, digest: Digest) -> bytes:
+        """All bytes of an object."""
+        return reading.read_whole(self.backend, digest)
+
+    def get_many(self, digests: Iterable[Digest]) -> Iterator[bytes]:
+        """As ``get`` for each, several at a time where that pays, in order; at most a few are held."""
+        return in_order(self._small_workers(), self.get, digests)
+
+    def get_range(self, digest: Digest, offset: int, size: int) -> bytes:
+        """Some bytes of an object; only the pieces that hold them are read."""
+        with self.open(digest) as stream:
+            stream.seek(offset)
+            return stream.read(max(size, 0))
+
+    def view(self, digest: Digest) -> memoryview:
+        """An object's bytes, read-only: mapped where the backend has files and they hold raw bytes, else in memory."""
+        return self.load(digest).toreadonly()
+
+    def load(self, digest: Digest) -> memoryview:
+        """As ``view``, writable: changes stay in this process and never reach the store."""
+        return reading.load_buffer(self.backend, self._verified, digest)
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """A seekable read-only stream; holds one piece of at most some MiB at a time."""
+        return io.BufferedReader(ObjectStream(self.backend, digest), 64 * 1024)  # type: ignore[return-value]
+
+    def parts(self, digest: Digest) -> Iterator[bytes]:
+        """All bytes in order, in parts of at most some MiB, read ahead where that pays: for copying large objects."""
+        return reading.read_parts(self.backend, digest)
+
+    # --- knowing
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, Digest) and self.contains(digest)
+
+    def contains(self, digest: Digest) -> bool:
+        """Whether the object is stored, asked by name, never by listing. Of a large one this asks for its list only."""
+        return self.backend.exists(location(digest))
+
+    def stat(self, digest: Digest) -> ObjectStat:
+        """Lengths of an object, from as few bytes as tell them."""
+        stored = reading.file_size(self.backend, digest)
+        if digest.is_list:
+            pieces = reading.read_list(self.backend, digest)
+            return ObjectStat(pieces.size, stored, len(pieces.ends))
+        return ObjectStat(reading.object_size(self.backend, digest), stored, 1)
+
+    def location(self, digest: Digest) -> str:
+        """The name of the digest's file in the backend."""
+        return location(digest)
+
+    def __iter__(self) -> Iterator[Digest]:
+        return self.digests()
+
+    def digests(self) -> Iterator[Digest]:
+        """Every digest that has a file: objects, lists, and the pieces of lists. Sorted by algorithm and digits."""
+        for algorithm in sorted(ALGORITHMS):
+            for name in self.backend.names(f"{VERSION_PREFIX}{algorithm}/"):
+                digest = digest_at(name)
+                if digest is not None:
+                    yield digest
+
+    # --- removing
+
+    def delete(self, digest: Digest) -> None:
+        """Remove an object's file at once, whoever needs it: `collect_garbage` is the safe way. Pieces of a list stay."""
+        self.backend.delete(location(digest))
+        self.backend.delete(name_of(digest))
+
+    # --- inside
+
+    def _small_workers(self) -> int:
+        """Local and memory writes of small objects are bound by this process: threads would only cost."""
+        return self.backend.parallel if self.backend.parallel > 2 else 1
+
+    def _put_file(self, content: Content) -> Digest:
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            view = flat(content)
+            digest = digest_of(FILE, view)
+            parts = [view[at : at + MIB] for at in range(0, view.nbytes, MIB)]
+            self._create_file(digest, parts, view.nbytes)
+            return digest
+        if isinstance(content, os.PathLike):
+            with Path(content).open("rb", buffering=0) as file:
+                return self._put_open_file(file)
+        import tempfile
+
+        with tempfile.TemporaryFile() as spool:
+            _copy(_readable(content), spool)
+            return self._put_open_file(spool)
+
+    def _put_open_file(self, file: Any) -> Digest:
+        """The digest must be known before the name: read once to hash, once more to store."""
+        digest, size = _hash_file(file)
+        self._create_file(digest, _checked(file, digest), size)
+        return digest
+
+    def _create_file(self, digest: Digest, parts: Iterable[Bytes], size: int) -> None:
+        name = location(digest)
+        if self.backend.exists(name) or not self.backend.create_parts(name, parts, size):
+            self._renewing.met(digest, lambda: b"".join(parts))
+        self.backend.flush()
+
+
+def _readable(content: object) -> Any:
+    if not hasattr(content, "read"):
+        raise TypeError(f"cannot store a {type(content).__name__}: give bytes, a path, or a binary stream")
+    return content
+
+
+def _blocks(file: Any) -> Iterator[bytes]:
+    while block := file.read(MIB):
+        yield block
+
+
+def _copy(source: Any, target: Any) -> None:
+    for block in _blocks(source):
+        target.write(block)
+
+
+def _hash_file(file: Any) -> tuple[Digest, int]:
+    file.seek(0)
+    state = hashlib.sha256()
+    size = 0
+    for block in _blocks(file):
+        state.update(block)
+        size += len(block)
+    return Digest(FILE, state.hexdigest()), size
+
+
+def _checked(file: Any, digest: Digest) -> Iterator[bytes]:
+    """The file's blocks again; a file that was changed in between is noticed before it gets a name."""
+    file.seek(0)
+    state = hashlib.sha256()
+    for block in _blocks(file):
+        state.update(block)
+        yield block
+    if state.hexdigest() != digest.hex:
+        raise DamagedObject(digest, "the file was changed while it was being stored: store it again")
+
+
+__all__ = ["Content", "ContentStore", "MissingObject", "ObjectStat"]

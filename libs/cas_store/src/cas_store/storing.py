@@ -1,0 +1,90 @@
+"""Writing pieces and lists: hash, ask, compress, create. The order of writes is the crash argument of FORMAT.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cas_store.backend import Backend, Bytes
+from cas_store.chunking import CDC_MIN_BYTES, PAGES_BYTES, cut_content, cut_pages, cut_stream
+from cas_store.digests import CONTENT_LIST, PAGE_LIST, PIECE, Digest, digest_of, location
+from cas_store.errors import MissingObject
+from cas_store.frames import encode
+from cas_store.lists import encode_list
+from cas_store.parallel import in_order
+from cas_store.renewing import Renewing
+
+WORTH_THREADS_BYTES = 8 * 1024 * 1024
+
+
+class Writer:
+    """Stores content below one backend; holds no content itself."""
+
+    def __init__(self, backend: Backend, renewing: Renewing) -> None:
+        self._backend = backend
+        self._renewing = renewing
+
+    def bytes(self, data: Bytes) -> Digest:
+        """Store a byte string, cut by its content."""
+        view = flat(data)
+        if view.nbytes <= CDC_MIN_BYTES:
+            return self.piece(view)
+        return self._pieces(CONTENT_LIST, cut_content(view), view.nbytes)
+
+    def buffer(self, data: Bytes) -> Digest:
+        """Store a buffer, cut at fixed lengths."""
+        view = flat(data)
+        if view.nbytes <= PAGES_BYTES:
+            return self.piece(view)
+        return self._pieces(PAGE_LIST, cut_pages(view), view.nbytes)
+
+    def stream(self, source: object) -> Digest:
+        """Store what a stream gives until it ends, cut by its content: the same digest as of its bytes."""
+        return self._pieces(CONTENT_LIST, cut_stream(source), None)
+
+    def piece(self, data: Bytes) -> Digest:
+        """Store bytes as one piece, unless they are there."""
+        digest = digest_of(PIECE, data)
+        name = location(digest)
+        size = memoryview(data).nbytes
+        if size >= self._backend.ask_first_bytes and self._is_there(name, size):
+            self._renewing.met(digest, lambda: encode(data))
+        elif not self._backend.create(name, stored := encode(data)):
+            self._mend(name, stored)
+            self._renewing.met(digest, lambda: stored)
+        return digest
+
+    def list(self, algorithm: str, pieces: Iterable[tuple[Digest, int]]) -> Digest:
+        """Store a list whose pieces are stored."""
+        digest, data = encode_list(algorithm, pieces)
+        if not self._backend.create(location(digest), data):
+            self._mend(location(digest), data)
+            self._renewing.met(digest, lambda: data)
+        return digest
+
+    def _pieces(self, algorithm: str, pieces: Iterator[Bytes], size: int | None) -> Digest:
+        """What is cut into one piece is that piece; else the pieces first, then the list that names them."""
+        workers = 1 if size is not None and size < WORTH_THREADS_BYTES else self._backend.parallel
+        stored = list(in_order(workers, lambda data: (self.piece(data), memoryview(data).nbytes), pieces, workers + 1))
+        if not stored:
+            return self.piece(b"")
+        return stored[0][0] if len(stored) == 1 else self.list(algorithm, stored)
+
+    def _is_there(self, name: str, size: int) -> bool:
+        try:
+            found = self._backend.stat(name)
+        except MissingObject:
+            return False
+        return found.size_bytes > 0 or size == 0  # an empty file is one that a power cut tore: not there
+
+    def _mend(self, name: str, data: Bytes) -> None:
+        """Replace a file that a power cut tore: what is there is shorter than it can be."""
+        if self._backend.may_tear and memoryview(data).nbytes and self._backend.stat(name).size_bytes == 0:
+            self._backend.replace(name, data)
+
+
+def flat(data: Bytes) -> memoryview:
+    """The bytes of any contiguous buffer, without a copy."""
+    view = memoryview(data)
+    if view.format == "B" and view.ndim == 1:
+        return view
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
