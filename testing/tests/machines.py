@@ -121,7 +121,10 @@ class Machines:
         return self._machine(split={**split, "ResultPath": "$.w"}, **self._range("$.w.n"))
 
     def _machine(self, **states: Any) -> dict[str, Any]:
-        return {"StartAt": "split", "States": {**states, "join": self._submit("join", self._environment("join"), End=True)}}
+        return {
+            "StartAt": "split",
+            "States": {**states, "join": self._submit("join", self._environment("join"), End=True)},
+        }
 
     def _job(self, name: str) -> dict[str, Any]:
         return {"JobName": name, "JobQueue": self.rig.queue, "JobDefinition": self.definition}

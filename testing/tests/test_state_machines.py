@@ -52,7 +52,11 @@ def test_fan_out_of_an_array_job(rig: Rig) -> None:
 
 
 def distributed(child: dict[str, Any], **more: Any) -> dict[str, Any]:
-    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "c", "States": {"c": child}}
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "c",
+        "States": {"c": child},
+    }
     fan = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True, **more}
     outer = {"Type": "Pass", "Assign": {"secret": "outer"}, "Next": "fan"}
     return {"StartAt": "outer", "States": {"outer": outer, "fan": fan}}
@@ -81,7 +85,7 @@ def test_a_failing_child_fails_a_distributed_map(process_rig: Rig) -> None:
 
 def test_tolerated_failures_do_not_fail_a_distributed_map(process_rig: Rig) -> None:
     child = {"Type": "Fail", "Error": "Broken", "Cause": "on purpose"}
-    execution = run(process_rig, distributed(child, ToleratedFailurePercentage=100), {"items": [1, 2]})
+    execution = run(process_rig, distributed(child, ToleratedFailurePercentage=100.0), {"items": [1, 2]})
     assert execution["status"] == "SUCCEEDED", execution
 
 

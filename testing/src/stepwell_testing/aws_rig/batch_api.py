@@ -115,7 +115,9 @@ def _repair_backend(runner: JobRunner) -> None:
         found = [self._jobs.get(name.rsplit(":job/", 1)[-1]) for name in jobs or []]
         return [job.describe() for job in found if job is not None]
 
-    def only_running(self: Any, job_queue_name: Any, array_job_id: Any, job_status: Any = None, filters: Any = None) -> Any:
+    def only_running(
+        self: Any, job_queue_name: Any, array_job_id: Any, job_status: Any = None, filters: Any = None
+    ) -> Any:
         if job_status is None and not filters:  # moto lists all; AWS lists what runs
             job_status = "RUNNING"
         return list_jobs(self, job_queue_name, array_job_id, job_status, filters)

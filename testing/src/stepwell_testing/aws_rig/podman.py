@@ -41,7 +41,9 @@ events_logger = "file"
 
 OWNER_LABEL = "stepwell-rig-owner"
 
-_LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: loading it in the child of a threaded process may hang
+_LIBC = ctypes.CDLL(
+    None, use_errno=True
+)  # loaded before any fork: loading it in the child of a threaded process may hang
 
 
 def die_with_parent(signum: int = signal.SIGKILL) -> None:

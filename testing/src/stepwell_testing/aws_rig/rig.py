@@ -29,7 +29,9 @@ def engines_here() -> tuple[str, ...]:
     if podman_available():
         return ENGINES
     if os.environ.get("CI", "").lower() in ("1", "true"):
-        raise RuntimeError("CI must run the containers, too, and podman is not installed: apt-get install -y podman crun")
+        raise RuntimeError(
+            "CI must run the containers, too, and podman is not installed: apt-get install -y podman crun"
+        )
     return ("process",)
 
 

@@ -10,9 +10,19 @@ from typing import Any
 
 def repair_checks() -> None:
     """Transitions to missing states are refused; every execution has a name; one refused definition spoils no other."""
+    _repair_error_codes()
     _repair_preprocessor()
     _name_executions()
     _check_transitions()
+
+
+def _repair_error_codes() -> None:
+    """The interpreter's errors name their code in an attribute that moto's base class does not read: clients see none."""
+    from moto.stepfunctions.parser import api
+
+    for error in vars(api).values():
+        if isinstance(error, type) and issubclass(error, api.ServiceException) and isinstance(error.code, str):
+            error.TYPE, error.STATUS = error.code, getattr(error, "status_code", 400)
 
 
 def _repair_preprocessor() -> None:

@@ -1,6 +1,6 @@
 """JSONata in the Step Functions interpreter: moto has the grammar, but no evaluator; PyPI's jsonata-python is one.
 
-Also mended: ``$uuid``, ``$hash`` and ``$parse`` (moto returns a sentence that they are not supported), variables whose text
+An expression without a value is an error on AWS, so it is here. Also mended: ``$uuid``, ``$hash`` and ``$parse`` (moto returns a sentence that they are not supported), variables whose text
 holds quotes or line breaks, and errors, which must be ``States.QueryEvaluationError`` so that a state can catch them.
 """
 
@@ -32,12 +32,19 @@ def _evaluate(expression: str) -> Any:
     import jsonata
     from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
 
-    try:
-        program = jsonata.Jsonata(expression)
+    def evaluate(text: str) -> Any:
+        program = jsonata.Jsonata(text)
         program.register_lambda("uuid", lambda *_: str(uuid.uuid4()))
         program.register_lambda("hash", _hash)
         program.register_lambda("parse", json.loads)
-        return _python(program.evaluate(None))
+        return program.evaluate(None)
+
+    try:
+        value = evaluate(expression)
+        # both null and undefined are None; only null leaves something in an array
+        if value is None and not evaluate(f"[({expression})]"):
+            raise ValueError("the expression returned nothing (undefined)")
+        return _python(value)
     except Exception as error:
         raise JSONataException("UNKNOWN", str(error)) from error
 
@@ -67,7 +74,10 @@ def _declarations(bindings: dict[str, Any]) -> str:
 
 def _repair_errors() -> None:
     from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEvent,
+        FailureEventException,
+    )
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
     from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata

@@ -7,6 +7,7 @@ forgotten*, so that the map succeeds. Here a child has a name of its own and an 
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -14,6 +15,7 @@ from typing import Any
 def repair_maps() -> None:
     """Mend children and failures of distributed maps."""
     _separate_children()
+    _refuse_unknown_variables()
     _count_failures()
 
 
@@ -40,6 +42,21 @@ def _separate_children() -> None:
     worker._eval_input = eval_child_input
 
 
+def _refuse_unknown_variables() -> None:
+    """A variable that is not in scope is null in moto and an error on AWS; without this the empty scope would not show."""
+    from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringVariableSample
+
+    sample: Any = StringVariableSample
+    evaluate = sample._eval_body
+
+    def eval_body(self: Any, env: Any) -> None:
+        if name := re.match(r"\$([^\W\d]\w*)", self.expression):
+            env.variable_store.get(name[1])  # raises
+        evaluate(self, env)
+
+    sample._eval_body = eval_body
+
+
 def _count_failures() -> None:
     from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
         distributed_iteration_component as module,
@@ -53,7 +70,9 @@ def _count_failures() -> None:
         counter = eval_input.map_run_record.item_counter
         failed = counter.failed.get() + counter.timed_out.get() + counter.aborted.get()
         share = 100 * failed / max(counter.total.get(), 1)
-        if failed > (eval_input.tolerated_failure_count or 0) and share > (eval_input.tolerated_failure_percentage or 0):
+        if failed > (eval_input.tolerated_failure_count or 0) and share > (
+            eval_input.tolerated_failure_percentage or 0
+        ):
             raise _too_many_failures(env)
 
     component._map_run = checked_map_run
@@ -61,7 +80,10 @@ def _count_failures() -> None:
 
 def _too_many_failures(env: Any) -> Exception:
     from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEvent,
+        FailureEventException,
+    )
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
     from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails

@@ -66,7 +66,9 @@ def _repair_names() -> None:
 
 def _repair_responses() -> None:
     from moto.stepfunctions import responses
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
+        StateTaskService,
+    )
 
     service_class: Any = StateTaskService
     old_value, old_response = service_class._from_boto_response_value, service_class._from_boto_response
@@ -101,7 +103,9 @@ def _repair_responses() -> None:
 def _repair_error_names() -> None:
     """``S3.NoSuchKeyException``: the prefix is botocore's service id."""
     import botocore.session
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk as module
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_aws_sdk as module,
+    )
 
     session = botocore.session.get_session()
     service_class: Any = module.StateTaskServiceAwsSdk
@@ -140,6 +144,7 @@ def _end_jobs_with_their_execution() -> None:
         state_task_service_batch,
         state_task_service_callback,
     )
+    from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeTimedOut, HeartbeatTimedOut
     from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
     service_class: Any = state_task_service_batch.StateTaskServiceBatch
@@ -158,7 +163,8 @@ def _end_jobs_with_their_execution() -> None:
 
     def eval_sync(self: Any, sync_resolver: Any, **keywords: Any) -> Any:
         result = evaluate(self, sync_resolver=sync_resolver, **keywords)
-        if result is None:
+        # either may notice a timeout first: the state, or the wait for a token that goes on beside it
+        if result is None or isinstance(result, (CallbackOutcomeTimedOut, HeartbeatTimedOut)):
             sync_resolver.terminate()
         return result
 
