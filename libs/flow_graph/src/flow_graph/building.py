@@ -52,10 +52,12 @@ class GraphBuilder:
         """Add a step.
 
         `next` is one step, several (a split), or a mapping from values to steps (a switch on `condition`); with
-        `foreach`, one task of it runs for each item of that artifact. `join` says whether the step joins the arms that
-        lead to it. Left out, it is a join where arms of a split meet, or inside a foreach if `join` is a word of its name
-        (`join`, `join_shards`) or it directly follows a one-step body and only the end, or joins, come after it.
-        `start` and `end` mark the first and the last step if they are not called so.
+        `foreach`, one task of it runs for each item of that artifact. `start` and `end` mark the first and the last
+        step if they are not called so.
+
+        `join` says whether the step joins the arms that lead to it. Left out, it is a join where arms of a split meet;
+        inside a foreach if `join` is a word of its name (`join`, `join_shards`), or if it directly follows a one-step
+        body and only further joins and the end come after it. Where this cannot tell, `build` asks for `join=True`.
         """
         if name in self.nodes:
             self.findings.append(

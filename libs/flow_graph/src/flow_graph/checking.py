@@ -1,7 +1,7 @@
 """Check that a graph is well formed.
 
-Each rule is a function from the graph to its findings, and all rules are run. Where one mistake would show in many places, the
-later rules stand back: nesting is only judged once the transitions themselves are sound.
+Each rule is a function from the graph to its findings, and all rules are run. Where one mistake would show in many
+places, the later rules stand back: nesting is only judged where the transitions themselves are sound.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ VALID_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 def check(graph: FlowGraph) -> list[Finding]:
     """All that is wrong with a graph, in the order of the source; no error among them: the graph is well formed."""
-    findings = [*graph.findings, *run(BASIC_RULES, graph)]
-    if not any(finding.severity == "error" for finding in findings):
-        findings += run(NESTING_RULES, graph)
+    findings = [*graph.findings, *run(RULES, graph)]
+    if is_connected(graph):
+        findings += check_scopes(graph)
     return sorted(findings, key=lambda finding: (finding.file or "", finding.line or 0))
 
 
@@ -41,6 +41,17 @@ def require_well_formed(graph: FlowGraph) -> None:
 def run(rules: tuple[Rule, ...], graph: FlowGraph) -> list[Finding]:
     """The findings of some rules."""
     return [finding for rule in rules for finding in rule(graph)]
+
+
+def is_connected(graph: FlowGraph) -> bool:
+    """Whether the transitions lead from the start to the end: known, understood, and without a way back."""
+    return (
+        graph.first is not None
+        and graph.last is not None
+        and not graph.order.cycles
+        and not any(target not in graph for node in graph for target in node.next)
+        and all((node.kind == "end") == (node.name == graph.last) and node.kind != "invalid" for node in graph)
+    )
 
 
 def at_step(node: Node, code: str, message: str, help: str) -> Finding:  # noqa: A002 - the field's name
@@ -91,7 +102,7 @@ def check_ends(graph: FlowGraph) -> Findings:
                 yield at_step(
                     node,
                     f"several-{role}s",
-                    f"The flow must have exactly one {role} step, but {names([n.name for n in marked])} are marked as such.",
+                    f"The flow must have exactly one {role} step, but {names([n.name for n in marked])} are marked so.",
                     f"Leave {role}=True on one of them.",
                 )
         elif not marked and role not in graph:
@@ -256,14 +267,11 @@ def likely(target: str, graph: FlowGraph) -> str | None:
     return target if target in graph else suggest(target, graph.nodes)
 
 
-# ---- nesting
-
-
 def check_direct_joins(graph: FlowGraph) -> Findings:
     """A step that opens arms, or chooses, does not lead straight into a join."""
     for node in graph:
         for target in node.next:
-            if not graph[target].takes_inputs:
+            if target not in graph or not graph[target].takes_inputs:
                 continue
             if node.kind == "switch":
                 yield at_transition(
@@ -279,6 +287,9 @@ def check_direct_joins(graph: FlowGraph) -> Findings:
                     f"Step {node.name!r} is a {node.kind} that leads straight into the join {target!r}.",
                     "Add a step between them.",
                 )
+
+
+# ---- nesting
 
 
 def check_scopes(graph: FlowGraph) -> Findings:
@@ -299,7 +310,7 @@ def missing_arms(defect: Defect) -> tuple[str, str]:
     """A join lacks some arms of its split."""
     split, *missing = defect.involved
     return (
-        f"Join {defect.step!r} joins only some of the arms that {split!r} opens: the arm of {names(missing)} is missing.",
+        f"Join {defect.step!r} joins some of the arms of {split!r} only: the arm of {names(missing)} is missing.",
         f"Let all arms of {split!r} lead to {defect.step!r}.",
     )
 
@@ -323,8 +334,7 @@ def mixed_join(defect: Defect) -> tuple[str, str]:
 def merged_arms(defect: Defect) -> tuple[str, str]:
     """Arms that meet in a step that is no join."""
     return (
-        f"Step {defect.step!r} is reached from different arms of a split, by way of {names(defect.involved)}, "
-        "but it is no join.",
+        f"Step {defect.step!r} is no join, but different arms of a split lead to it, from {names(defect.involved)}.",
         "Give it the arguments (self, inputs), so that it joins them.",
     )
 
@@ -347,7 +357,7 @@ DEFECTS: dict[str, Callable[[Defect], tuple[str, str]]] = {
     "several-joins": several_joins,
 }
 
-BASIC_RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule, ...] = (
     check_names,
     check_ends,
     check_arguments,
@@ -357,5 +367,5 @@ BASIC_RULES: tuple[Rule, ...] = (
     check_switches,
     check_cycles,
     check_reachable,
+    check_direct_joins,
 )
-NESTING_RULES: tuple[Rule, ...] = (check_direct_joins, check_scopes)

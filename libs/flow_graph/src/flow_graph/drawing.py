@@ -60,8 +60,7 @@ def mermaid_text(text: str) -> str:
 def dot(graph: FlowGraph) -> str:
     """A digraph in Graphviz's language."""
     lines = [f"digraph {dot_text(graph.name)} {{", "    node [shape=box];"]
-    for node in graph:
-        lines.append(f"    {dot_text(node.name)} [shape={DOT_SHAPES.get(node.kind, 'box')}];")
+    lines += [f"    {dot_text(node.name)} [shape={DOT_SHAPES.get(node.kind, 'box')}];" for node in graph]
     for source, target, label in edges(graph):
         attributes = f" [label={dot_text(label)}]" if label else ""
         lines.append(f"    {dot_text(source)} -> {dot_text(target)}{attributes};")

@@ -1,7 +1,7 @@
 """Which steps of a graph built in code are joins, where the code leaves it out.
 
-In a flow's source a join shows by its argument `inputs`; a builder has nothing of the kind, but most often it can be told.
-Where it cannot, nothing is guessed: the step stays as it is, and `check` asks for a join.
+In a flow's source a join shows by its argument `inputs`; a builder has nothing of the kind, but most often it can be
+told. Where it cannot, nothing is guessed: the step stays as it is, and `check` asks for a join.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The inputs of one task, from the records of the tasks before it: for whoever runs a task and has no scheduler to ask.
 
-A task's parents are a function of the graph, of the cardinalities and of the choices that switches took. Of these only what
-decides is read: a step with one way to it needs no record, one where the cases of a switch meet needs the choices
+A task's parents are a function of the graph, of the cardinalities and of the choices that switches took. Of these only
+what decides is read: a step with one way to it needs no record, one where the cases of a switch meet needs the choices
 since the last step that all ways have in common.
 """
 
@@ -19,7 +19,7 @@ from flow_graph.tasks import ForeachFrame, OutcomeOf, Path, TaskName, parse_task
 
 
 def task_inputs(graph: FlowGraph, step: str, task: str, outcome_of: OutcomeOf) -> tuple[TaskName, ...]:
-    """The parents of a task (`task` is its id): for a join all of them, in item order or the declared order of the split.
+    """The parents of a task (`task` is its id); those of a join in item order, or in the declared order of the split.
 
     The graph is well formed. `outcome_of(step, task_id)` is asked for finished foreach and switch tasks only.
     Raises UnknownStep, InvalidTaskId, InvalidOutcome, and whatever `outcome_of` raises.

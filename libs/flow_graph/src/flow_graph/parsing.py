@@ -175,7 +175,7 @@ def parse_switch(step: str, dictionary: ast.Dict, receiver: str, condition: str 
                 step,
                 f"the switch key {text} is not a literal",
                 known,
-                f"Use strings, numbers, True, False, None, or a configuration value like {receiver}.config.mode as keys.",
+                f"Use strings, numbers, True, False, None, or configuration values like {receiver}.config.mode.",
             )
         cases.append(case)
     return switch_transition(step, cases, condition)

@@ -94,9 +94,9 @@ def close(node: Node, arrivals: list[tuple[str, Arms]], nodes: Mapping[str, Node
         scopes.defects.append(Defect("mixed-join", node.name, names))
         return min((arms[:-1] for arms in ways), key=len)
     split = ways[0][-1].split
-    expected = () if nodes[split].kind == "foreach" else nodes[split].next
-    met = {arms[-1].index for arms in ways}
-    missing = tuple(target for index, target in enumerate(expected) if index not in met)
+    expected = nodes[split].next
+    met = {expected[arms[-1].index] for arms in ways}
+    missing = tuple(target for target in dict.fromkeys(expected) if target not in met)
     if missing:
         scopes.defects.append(Defect("missing-arms", node.name, (split, *missing)))
     elif split in scopes.join_of:

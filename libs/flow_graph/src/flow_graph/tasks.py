@@ -1,8 +1,8 @@
 """How tasks are named, and what is known of one before and after it ran.
 
-A task id is `t`, the foreach indices joined by `-`, and `-r` with the iteration of a recursive switch if that is not the
-first: `t0` (no foreach), `t3`, `t3-1` (item 1 of item 3), `t3-r2`. It is a function of the place in the graph alone, so it
-is the same in every retry and under every scheduler.
+A task id is `t`, the foreach indices joined by `-`, and `-r` with the iteration of a recursive switch if that is not
+the first: `t0` (no foreach), `t3`, `t3-1` (item 1 of item 3), `t3-r2`. It is a function of the place in the graph
+alone, so it is the same in every retry and under every scheduler.
 """
 
 from __future__ import annotations

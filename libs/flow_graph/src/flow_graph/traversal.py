@@ -1,9 +1,9 @@
 """Walk a graph as its tasks finish: what may run now.
 
-State is kept for open scopes only (a split or foreach whose join has not begun): one small number per arm, 2 bytes in a graph
-of less than 32,000 steps, which says where in the arm its one active task is, or from where the arm reached the join. A
-scope is dropped when its join is planned. Every call takes constant time, but for planning a join, which names all its
-parents, and a split, which plans its arms; the tasks of a foreach are made as they are looked at.
+State is kept for open scopes only (a split or foreach whose join has not begun): one small number per arm, 2 bytes in
+a graph of less than 32,000 steps, which says where in the arm its one active task is, or from where the arm reached the
+join. A scope is dropped when its join is planned. Every call takes constant time, but for planning a join, which names
+all its parents, and a split, which plans its arms; the tasks of a foreach are made as they are looked at.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class ForeachTasks(Sequence[PlannedTask]):
 class Scope:
     """An open split or foreach (or the flow itself): where each of its arms is.
 
-    `positions[arm]` is the number of the arm's active step, 0 if that step has opened a scope itself, and the number of the
-    last step plus `Traversal.reached` once the arm has reached the join. `iterations` has the arms in a recursive switch.
+    `positions[arm]` is the number of the arm's active step, 0 if that step has opened a scope itself, and the number of
+    the last step plus `Traversal.reached` once the arm has reached the join. `iterations` has the arms that are in a
+    recursive switch for the second time or more.
     """
 
     join: str | None
@@ -75,8 +76,8 @@ class Traversal:
     assert traversal.complete
     ```
 
-    `begin` and `finish` give sequences; that of a foreach is lazy (`ForeachTasks`): take tasks from it as there is room to
-    run them. Tasks may finish in any order; the tasks planned, and their parents, do not depend on it.
+    `begin` and `finish` give sequences; that of a foreach is lazy (`ForeachTasks`): take tasks from it as there is room
+    to run them. Tasks may finish in any order; the tasks planned, and their parents, do not depend on it.
     Raises GraphError if the graph is not well formed.
     """
 
@@ -101,8 +102,8 @@ class Traversal:
     def finish(self, task: PlannedTask, outcome: Outcome | None = None) -> Sequence[PlannedTask]:
         """The tasks that are ready now that `task` has finished.
 
-        `outcome` is needed for a foreach (its cardinality) and a switch (its choice). Raises InvalidOutcome if it does not
-        fit, and UnexpectedTask if the task is not running; then nothing has changed.
+        `outcome` is needed for a foreach (its cardinality) and a switch (its choice). Raises InvalidOutcome if it does
+        not fit, and UnexpectedTask if the task is not running; then nothing has changed.
         """
         outcome = outcome or Outcome()
         scope, arm = self.find_running(task)
@@ -145,7 +146,7 @@ class Traversal:
         """The key of the innermost scope around a task, and its arm there."""
         arms = self.graph.arms(step)
         if not arms:
-            return ("", ()), 0
+            return ("", path), 0
         arm = arms[-1]
         if self.graph[arm.split].kind == "foreach":
             return (arm.split, path[:-1]), path[-1] if path else 0
