@@ -1,0 +1,130 @@
+"""What may be asked of any store: the same ids, names and values are refused by each, before anything is sent or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meta_client.errors import InvalidRequest
+from meta_client.records import Artifact, Id, Metadatum, Step, Task
+
+LONGEST_NAME = 255
+"""Characters of a name, a type or a location: what the databases of existing services hold."""
+
+LARGEST_ATTEMPT = 2**15 - 1
+STATUSES = ("running", "completed", "failed")
+Record = Step | Task | Artifact | Metadatum
+
+
+def is_numeric(value: Id) -> bool:
+    """Whether an id means a number of the store's (the wire's rule)."""
+    return isinstance(value, int) or value.isnumeric()
+
+
+def check_name(field: str, value: object) -> None:
+    """A name of a flow, a step or an artifact: what fits one segment of a URL's path and a database's column."""
+    if not isinstance(value, str):
+        raise InvalidRequest(field, value, "it must be a string")
+    if not value:
+        raise InvalidRequest(field, value, "it must not be empty")
+    if value in (".", "..") or "/" in value:
+        raise InvalidRequest(field, value, "a name in a path must not hold '/', nor be '.' or '..'")
+    check_text(field, value, longest=LONGEST_NAME)
+
+
+def check_id(field: str, value: object) -> None:
+    """An id of a run or a task, the store's or a client's."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        check_name(field, value)
+    elif value < 0:
+        raise InvalidRequest(field, value, "a number of the store's is not negative")
+
+
+def check_new_id(field: str, value: object) -> None:
+    """An id that a client gives: never numeric, as numbers are the store's to give."""
+    check_name(field, value)
+    if isinstance(value, str) and value.isnumeric():
+        raise InvalidRequest(field, value, "numeric ids are the store's to give: leave it out, or name it otherwise")
+
+
+def check_text(field: str, value: object, *, longest: int | None = None) -> None:
+    """Text that every store can hold: a str, encodable, without NUL, of bounded length."""
+    if not isinstance(value, str):
+        raise InvalidRequest(field, value, "it must be a string")
+    if longest is not None and len(value) > longest:
+        raise InvalidRequest(field, value, f"it has {len(value)} characters, {longest} are allowed")
+    if "\0" in value or not _encodable(value):
+        raise InvalidRequest(field, value, "it holds a character that no store can keep (NUL or half a surrogate pair)")
+
+
+def check_tags(field: str, tags: object) -> tuple[str, ...]:
+    """The tags as a tuple, in order; each a str."""
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise InvalidRequest(field, tags, "it must be a list of strings")
+    found = tuple(tags)
+    for tag in found:
+        check_text(field, tag)
+    return found
+
+
+def check_user(user: object) -> None:
+    """A user's name, or None."""
+    if user is not None:
+        check_text("user", user, longest=LONGEST_NAME)
+
+
+def check_record(record: Record) -> None:
+    """A record that is to be registered."""
+    check_name("flow_id", record.flow_id)
+    check_id("run_id", record.run_id)
+    check_name("step_name", record.step_name)
+    check_user(record.user_name)
+    if isinstance(record, Task):
+        check_new_id("task_id", record.task_id)
+    elif isinstance(record, Artifact):
+        check_id("task_id", record.task_id)
+        check_artifact(record)
+    elif isinstance(record, Metadatum):
+        check_id("task_id", record.task_id)
+        check_metadatum(record)
+
+
+def check_artifact(artifact: Artifact) -> None:
+    """What an artifact says about its value."""
+    check_name("name", artifact.name)
+    check_text("location", artifact.location, longest=LONGEST_NAME)
+    check_text("ds_type", artifact.ds_type, longest=LONGEST_NAME)
+    for field in ("sha", "type", "content_type"):
+        check_text(field, getattr(artifact, field), longest=LONGEST_NAME)
+    if not 0 <= artifact.attempt_id <= LARGEST_ATTEMPT:
+        raise InvalidRequest("attempt_id", artifact.attempt_id, f"it must be between 0 and {LARGEST_ATTEMPT}")
+
+
+def check_metadatum(metadatum: Metadatum) -> None:
+    """What a metadatum says."""
+    check_text("field_name", metadatum.field_name, longest=LONGEST_NAME)
+    check_text("type", metadatum.type, longest=LONGEST_NAME)
+    check_text("value", metadatum.value)
+    if metadatum.tags is not None:
+        check_tags("tags", metadatum.tags)
+
+
+def check_status(status: str | None) -> None:
+    """A status to list runs by."""
+    if status is not None and status not in STATUSES:
+        raise InvalidRequest("status", status, f"it must be one of {', '.join(STATUSES)}")
+
+
+def check_limit(limit: int | None) -> None:
+    """How many runs to list at most."""
+    if limit is not None and limit < 0:
+        raise InvalidRequest("limit", limit, "it must not be negative")
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
