@@ -1,0 +1,104 @@
+"""The Flask application: routes, the answers to errors, and what every answer carries."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import BaseConverter, ValidationError
+
+from metadata_service import answers
+from metadata_service.errors import MetadataServiceError
+from metadata_service.pool import Pool, connect
+from metadata_service.routes import blueprint
+from metadata_service.settings import Settings
+from metadata_service.storage import Storage
+
+logger = logging.getLogger("metadata_service")
+
+
+class _Segment(BaseConverter):
+    """One segment of the undecoded path, so that an id may hold an encoded slash."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        try:
+            text = unquote_to_bytes(value).decode()
+        except UnicodeDecodeError as error:
+            raise ValidationError from error
+        if "\0" in text:  # nothing stored has such a name
+            raise ValidationError
+        return text
+
+
+class _RoutedByRawPath:
+    """Hands Flask the path as it was sent; WSGI servers decode it, and an encoded slash becomes a slash."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        raw = environ.get("RAW_URI", "")
+        path = raw.partition("?")[0] if raw.startswith("/") else quote(environ.get("PATH_INFO", "").encode("latin-1"))
+        environ["PATH_INFO"] = path
+        return self._inner(environ, start_response)
+
+
+def create_app(settings: Settings) -> Flask:
+    """The service for one database. Connections are opened by the first request, so the app may be made before a fork."""
+    app = Flask("metadata_service", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.wsgi_app = _RoutedByRawPath(app.wsgi_app)  # type: ignore[method-assign]
+    app.url_map.converters["segment"] = _Segment
+    app.url_map.merge_slashes = False
+    app.extensions["metadata_service"] = Storage(_pool(settings), run_inactive_s=settings.run_inactive_s)
+    app.config["HEARTBEAT_INTERVAL_S"] = settings.heartbeat_interval_s
+    app.register_blueprint(blueprint, url_prefix=settings.prefix or None)
+    _forget_head(app)
+    app.register_error_handler(MetadataServiceError, _refused)
+    app.register_error_handler(HTTPException, _not_routed)
+    app.register_error_handler(Exception, _defect)
+    app.after_request(_stamped)
+    return app
+
+
+def _pool(settings: Settings) -> Pool:
+    return Pool(
+        lambda: connect(settings.database_url, statement_timeout_s=settings.statement_timeout_s),
+        size=settings.pool_size,
+        wait_s=settings.pool_wait_s,
+        lifetime_s=settings.connection_lifetime_s,
+    )
+
+
+def _forget_head(app: Flask) -> None:
+    """The API has no HEAD and no OPTIONS; both answer 405."""
+    for rule in app.url_map.iter_rules():
+        rule.methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+
+
+def _stamped(response: Response) -> Response:
+    response.headers["METADATA_SERVICE_VERSION"] = answers.WIRE_VERSION
+    return response
+
+
+def _refused(error: MetadataServiceError) -> Response:
+    if error.status >= 500:
+        logger.warning("%s %s: %s", request.method, request.path, error)
+    return answers.to_error(error)
+
+
+def _not_routed(error: HTTPException) -> Response:
+    response = answers.text(f"{error.code}: {error.name}", status=error.code or 500)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ",".join(sorted(error.valid_methods))
+    return response
+
+
+def _defect(error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return answers.json_value({"message": "internal error, see the service's log"}, status=500)
