@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from stepwell_testing.aws_rig import Rig, engines_here
 
 

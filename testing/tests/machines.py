@@ -21,7 +21,8 @@ elif step == "work":
     i = int(os.environ.get("AWS_BATCH_JOB_ARRAY_INDEX", os.environ.get("INDEX", "-1")))
     put(f"out/{i}", i * i)
 elif step == "join":
-    keys = [o["Key"].removeprefix(run + "/") for o in s3.list_objects_v2(Bucket=bucket, Prefix=f"{run}/out/").get("Contents", [])]
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=f"{run}/out/").get("Contents", [])
+    keys = [entry["Key"].removeprefix(run + "/") for entry in found]
     put("sum.json", {"count": len(keys), "sum": sum(get(key) for key in keys)})
 """
 

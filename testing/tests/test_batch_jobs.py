@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from stepwell_testing.aws_rig import Rig, engines_here
 
 SECONDS = 60

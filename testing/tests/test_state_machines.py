@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from machines import Machines, job_definition
-
 from stepwell_testing.aws_rig import Rig
 
 SECONDS = 120

@@ -1,4 +1,4 @@
-"""Batch's API on moto's server: submit, describe and terminate go to :class:`JobRunner`; limits that AWS has are refused.
+"""Batch's API on moto's server: calls go to :class:`JobRunner`; what is beyond AWS's limits is refused.
 
 moto accepts what Batch refuses, or loses it (``retryStrategy``). A test that passes here should pass there.
 """
@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from .batch_jobs import JobRunner, declared_environment
+from .moto_patching import moto
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 STATUSES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
@@ -27,9 +28,12 @@ def repair_batch(runner: JobRunner) -> None:
 
 
 def _repair_jobs() -> None:
-    from moto.batch.models import Job
-
-    describe, describe_short, container_property = Job.describe, Job.describe_short, Job._get_container_property
+    job_class = moto("batch.models").Job
+    describe, describe_short, container_property = (
+        job_class.describe,
+        job_class.describe_short,
+        job_class._get_container_property,
+    )
 
     def get_container_property(self: Any, name: str, default: Any) -> Any:
         if name == "environment":  # moto appends to the list of the definition, so that jobs see each other's variables
@@ -49,9 +53,10 @@ def _repair_jobs() -> None:
             description["retryStrategy"] = self.retry_strategy
         return description
 
-    Job._get_container_property = get_container_property
-    Job.describe = full
-    Job.retry_strategy = Job.container_reason = Job.array_parent = Job.stop_reason = None  # type: ignore[attr-defined]
+    job_class._get_container_property = get_container_property
+    job_class.describe = full
+    for name in ("retry_strategy", "container_reason", "array_parent", "stop_reason"):
+        setattr(job_class, name, None)
 
 
 def _describe_array(job: Any, short: dict[str, Any]) -> dict[str, Any]:
@@ -65,16 +70,14 @@ def _describe_array(job: Any, short: dict[str, Any]) -> dict[str, Any]:
 
 
 def _repair_backend(runner: JobRunner) -> None:
-    from moto.batch import models
-    from moto.batch.exceptions import ClientException
-
+    models = moto("batch.models")
     models.JOB_NAME_REGEX = re.compile(rf"^{NAME.pattern}$")  # moto wants two characters, AWS one
     backend = models.BatchBackend
     register, list_jobs = backend.register_job_definition, backend.list_jobs
 
     def refuse(condition: bool, message: str) -> None:
         if condition:
-            raise ClientException(message)
+            raise moto("batch.exceptions").ClientException(message)
 
     def submit_job(
         self: Any, job_name: str, job_def_id: str, job_queue: str, *, array_properties: dict[str, Any],
@@ -154,8 +157,6 @@ def _make_children(parent: Any, size: int, make: Any) -> None:
 
 
 def _repair_responses() -> None:
-    from moto.batch.responses import BatchResponse
-
     def submitjob(self: Any) -> str:
         get = self._get_param
         name, identifier, arn = self.batch_backend.submit_job(
@@ -165,4 +166,4 @@ def _repair_responses() -> None:
         )  # fmt: skip
         return json.dumps({"jobId": identifier, "jobName": name, "jobArn": arn})
 
-    BatchResponse.submitjob = submitjob
+    moto("batch.responses").BatchResponse.submitjob = submitjob

@@ -1,8 +1,8 @@
 """The life of a Batch job, which moto only sketches.
 
-Put in moto's place: retries with ``evaluateOnExit``, the variables of attempts and arrays, dependencies, arrays that end when
-their children have ended, exit codes and reasons, logs that can be read while the job runs, timeouts, and a limit on how many
-jobs run at once. Jobs wait in a queue for one of ``parallel`` workers, so that a thousand of them cost no thousand threads.
+Put in moto's place: retries with ``evaluateOnExit``, the variables of attempts and arrays, dependencies, arrays that end
+when their children have ended, exit codes and reasons, logs that can be read while the job runs, timeouts, and a limit on
+how many jobs run at once: jobs wait in a queue for a worker, so that a thousand of them cost no thousand threads.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import fnmatch
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -163,12 +164,11 @@ class JobRunner:
         while not ended.wait(0.05):
             if job.stop or time.monotonic() > deadline:
                 verdict[0] = job.stop_reason if job.stop else TIMED_OUT
-                return engine.kill()
+                engine.kill()
+                return
 
     def _open_log(self, job: Any) -> None:
-        from moto.moto_api._internal import mock_random
-
-        job.log_stream_name = f"{job.job_definition.name}/default/{mock_random.uuid4().hex}"
+        job.log_stream_name = f"{job.job_definition.name}/default/{uuid.uuid4().hex}"
         job.job_started_at = datetime.datetime.now()
         job._start_attempt()
         job._log_backend.ensure_log_group(LOG_GROUP)

@@ -57,6 +57,7 @@ class ProcessEngine:
         self._path = path
 
     def start(self, attempt: Attempt) -> None:
+        """Start it."""
         self._directory = tempfile.mkdtemp(prefix="batch-job-")
         environment = {"PATH": self._path, "HOME": self._directory, "TMPDIR": self._directory, "LANG": "C.UTF-8"}
         environment.update(attempt.environment)
@@ -69,19 +70,23 @@ class ProcessEngine:
         )  # fmt: skip
 
     def lines(self) -> Iterator[str]:
+        """Its output."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             yield line.decode("utf-8", "replace").rstrip("\r\n")
 
     def kill(self) -> None:
+        """Kill it, with what it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self) -> int:
+        """Its exit code."""
         code = self._process.wait()
         return code if code >= 0 else 128 - code
 
     def clean(self) -> None:
+        """Remove its directory and what it left running."""
         if process := getattr(self, "_process", None):
             self.kill()  # what the command left running in its session: a container takes everything with it
             process.stdout.close()
@@ -95,23 +100,26 @@ class PodmanEngine:
         self._client = client
 
     def start(self, attempt: Attempt) -> None:
-        from docker.errors import DockerException, ImageNotFound
-        from docker.types import LogConfig, Mount
+        """Start it."""
+        import docker
+        import docker.errors
+        import docker.types
 
         try:
             # create and start, not run: run would go to a registry for an image that is missing
             self._container = self._client.containers.create(
                 attempt.image, list(attempt.command), environment=dict(attempt.environment), name=attempt.name,
-                mounts=[Mount(inside, host, type="bind", read_only=ro) for host, inside, ro in attempt.mounts],
-                network_mode="host", log_config=LogConfig(type="json-file"), labels={OWNER_LABEL: str(os.getpid())},
+                mounts=[docker.types.Mount(inside, host, type="bind", read_only=ro) for host, inside, ro in attempt.mounts],
+                network_mode="host", log_config=docker.types.LogConfig(type="json-file"), labels={OWNER_LABEL: str(os.getpid())},
             )  # fmt: skip
             self._container.start()
-        except ImageNotFound as error:
+        except docker.errors.ImageNotFound as error:
             raise StartError(f"CannotPullContainerError: pull image manifest: {attempt.image}: not found") from error
-        except DockerException as error:
+        except docker.errors.DockerException as error:
             raise StartError(f"CannotStartContainerError: {error}"[:255]) from error
 
     def lines(self) -> Iterator[str]:
+        """Its output."""
         rest = b""
         for chunk in self._container.logs(stream=True, follow=True, stdout=True, stderr=True):
             *whole, rest = (rest + chunk).split(b"\n")
@@ -120,13 +128,16 @@ class PodmanEngine:
             yield rest.decode("utf-8", "replace")
 
     def kill(self) -> None:
+        """Kill it."""
         with contextlib.suppress(Exception):  # it may have ended, or not have begun
             self._container.kill()
 
     def wait(self) -> int:
+        """Its exit code."""
         return int(self._container.wait()["StatusCode"])
 
     def clean(self) -> None:
+        """Remove the container."""
         if container := getattr(self, "_container", None):
             with contextlib.suppress(Exception):
                 container.remove(force=True)
@@ -148,7 +159,7 @@ def process_engines(python: str, directory: Path) -> Callable[[], Engine]:
 
 def podman_engines(address: str) -> Callable[[], Engine]:
     """Engines that share one client of podman's Docker API at ``address``."""
-    import docker
+    import docker  # type: ignore[import-untyped,unused-ignore]
 
     client = docker.DockerClient(base_url=address, timeout=300)
     return lambda: PodmanEngine(client)

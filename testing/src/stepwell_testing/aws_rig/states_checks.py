@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .moto_patching import asl, moto
+
 
 def repair_checks() -> None:
     """Transitions to missing states are refused; every execution has a name; one refused definition spoils no other."""
@@ -17,18 +19,15 @@ def repair_checks() -> None:
 
 
 def _repair_error_codes() -> None:
-    """The interpreter's errors name their code in an attribute that moto's base class does not read: clients see none."""
-    from moto.stepfunctions.parser import api
-
+    """The interpreter's errors name their code in an attribute that moto's base class does not read."""
+    api = moto("stepfunctions.parser.api")
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, api.ServiceException) and isinstance(error.code, str):
             error.TYPE, error.STATUS = error.code, getattr(error, "status_code", 400)
 
 
 def _repair_preprocessor() -> None:
-    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
-
-    parser: Any = Preprocessor
+    parser = asl("parse.preprocessor").Preprocessor
     old = parser.__init__
 
     def init(self: Any, *arguments: Any, **keywords: Any) -> None:
@@ -39,9 +38,7 @@ def _repair_preprocessor() -> None:
 
 
 def _name_executions() -> None:
-    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
-
-    backend: Any = StepFunctionsParserBackend
+    backend = moto("stepfunctions.parser.models").StepFunctionsParserBackend
     old = backend.start_execution
 
     def start(self: Any, state_machine_arn: str, name: str | None, *arguments: Any, **keywords: Any) -> Any:
@@ -51,9 +48,8 @@ def _name_executions() -> None:
 
 
 def _check_transitions() -> None:
-    from moto.stepfunctions.parser import models
-
-    backend: Any = models.StepFunctionsParserBackend
+    models = moto("stepfunctions.parser.models")
+    backend = models.StepFunctionsParserBackend
     old = backend._validate_definition
 
     def validate(definition: str) -> None:

@@ -1,7 +1,8 @@
 """JSONata in the Step Functions interpreter: moto has the grammar, but no evaluator; PyPI's jsonata-python is one.
 
-An expression without a value is an error on AWS, so it is here. Also mended: ``$uuid``, ``$hash`` and ``$parse`` (moto returns a sentence that they are not supported), variables whose text
-holds quotes or line breaks, and errors, which must be ``States.QueryEvaluationError`` so that a state can catch them.
+Also mended: ``$uuid``, ``$hash`` and ``$parse`` (moto returns a sentence that they are not supported), variables whose text
+holds quotes or line breaks, expressions without a value (an error on AWS), and errors, which must be
+``States.QueryEvaluationError`` so that a state can catch them.
 """
 
 from __future__ import annotations
@@ -11,17 +12,14 @@ import json
 import uuid
 from typing import Any
 
-from .moto_patching import replace_function
+from .moto_patching import asl, failure, replace_function
 from .states_services import plain
 
 
 def repair_jsonata() -> None:
     """Install the evaluator."""
-    from moto.stepfunctions.parser.asl.component.intrinsic import jsonata as intrinsic
-    from moto.stepfunctions.parser.asl.jsonata import jsonata as module
-
-    evaluator: Any = module
-    evaluator._eval_jsonata = _evaluate
+    intrinsic = asl("component.intrinsic.jsonata")
+    asl("jsonata.jsonata")._eval_jsonata = _evaluate
     for name in ("$uuid", "$hash", "$parse"):
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(name, None)
     replace_function("encode_jsonata_variable_declarations", _declarations)
@@ -30,7 +28,6 @@ def repair_jsonata() -> None:
 
 def _evaluate(expression: str) -> Any:
     import jsonata
-    from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
 
     def evaluate(text: str) -> Any:
         program = jsonata.Jsonata(text)
@@ -46,7 +43,7 @@ def _evaluate(expression: str) -> Any:
             raise ValueError("the expression returned nothing (undefined)")
         return _python(value)
     except Exception as error:
-        raise JSONataException("UNKNOWN", str(error)) from error
+        raise asl("jsonata.jsonata").JSONataException("UNKNOWN", str(error)) from error
 
 
 def _hash(value: Any, algorithm: str = "SHA-256") -> str:
@@ -73,33 +70,15 @@ def _declarations(bindings: dict[str, Any]) -> str:
 
 
 def _repair_errors() -> None:
-    from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-        FailureEvent,
-        FailureEventException,
-    )
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
-    from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
-    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-    from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
-
-    expression: Any = StringJSONata
+    error_class = asl("jsonata.jsonata").JSONataException
+    expression = asl("component.common.string.string_expression").StringJSONata
     evaluate = expression._eval_body
 
     def eval_body(self: Any, env: Any) -> None:
         try:
             evaluate(self, env)
-        except JSONataException as error:
-            name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
-            details = EvaluationFailedEventDetails(cause=str(error.details), error=name.error_name)
-            raise FailureEventException(
-                FailureEvent(
-                    env=env,
-                    error_name=name,
-                    event_type=HistoryEventType.EvaluationFailed,
-                    event_details=EventDetails(evaluationFailedEventDetails=details),
-                )
-            ) from error
+        except error_class as error:
+            name, details = "States.QueryEvaluationError", "evaluationFailedEventDetails"
+            raise failure(env, name, "EvaluationFailed", details, cause=str(error.details)) from error
 
     expression._eval_body = eval_body

@@ -11,6 +11,8 @@ import re
 import uuid
 from typing import Any
 
+from .moto_patching import asl, failure
+
 
 def repair_maps() -> None:
     """Mend children and failures of distributed maps."""
@@ -20,12 +22,8 @@ def repair_maps() -> None:
 
 
 def _separate_children() -> None:
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
-        distributed_item_processor_worker as module,
-    )
-    from moto.stepfunctions.parser.asl.eval.variable_store import VariableStore
-
-    worker: Any = module.DistributedItemProcessorWorker
+    processors = asl("component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker")
+    worker = processors.DistributedItemProcessorWorker
     eval_input = worker._eval_input
 
     def eval_child_input(self: Any, env_frame: Any) -> None:
@@ -37,16 +35,14 @@ def _separate_children() -> None:
         child = {"Id": identifier, "Name": name, "Input": env_frame.states.get_input()}
         context["Execution"] = {**context["Execution"], **child}
         context.pop("Map", None)
-        env_frame.variable_store = VariableStore()
+        env_frame.variable_store = asl("eval.variable_store").VariableStore()
 
     worker._eval_input = eval_child_input
 
 
 def _refuse_unknown_variables() -> None:
     """A variable that is not in scope is null in moto and an error on AWS; without this the empty scope would not show."""
-    from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringVariableSample
-
-    sample: Any = StringVariableSample
+    sample = asl("component.common.string.string_expression").StringVariableSample
     evaluate = sample._eval_body
 
     def eval_body(self: Any, env: Any) -> None:
@@ -58,11 +54,8 @@ def _refuse_unknown_variables() -> None:
 
 
 def _count_failures() -> None:
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
-        distributed_iteration_component as module,
-    )
-
-    component: Any = module.DistributedIterationComponent
+    iterations = asl("component.state.exec.state_map.iteration.distributed_iteration_component")
+    component = iterations.DistributedIterationComponent
     map_run = component._map_run
 
     def checked_map_run(self: Any, env: Any, eval_input: Any) -> None:
@@ -70,32 +63,12 @@ def _count_failures() -> None:
         counter = eval_input.map_run_record.item_counter
         failed = counter.failed.get() + counter.timed_out.get() + counter.aborted.get()
         share = 100 * failed / max(counter.total.get(), 1)
-        if failed > (eval_input.tolerated_failure_count or 0) and share > (
-            eval_input.tolerated_failure_percentage or 0
-        ):
-            raise _too_many_failures(env)
+        tolerated = eval_input.tolerated_failure_count or 0, eval_input.tolerated_failure_percentage or 0
+        if failed > tolerated[0] and share > tolerated[1]:
+            name, cause = (
+                "States.ExceedToleratedFailureThreshold",
+                "The specified tolerated failure threshold was exceeded",
+            )
+            raise failure(env, name, "MapRunFailed", "mapRunFailedEventDetails", cause=cause)
 
     component._map_run = checked_map_run
-
-
-def _too_many_failures(env: Any) -> Exception:
-    from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-        FailureEvent,
-        FailureEventException,
-    )
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
-    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-
-    name = StatesErrorName(typ=StatesErrorNameType.StatesExceedToleratedFailureThreshold)
-    cause = "The specified tolerated failure threshold was exceeded"
-    details = MapRunFailedEventDetails(error=name.error_name, cause=cause)
-    return FailureEventException(
-        FailureEvent(
-            env=env,
-            error_name=name,
-            event_type=HistoryEventType.MapRunFailed,
-            event_details=EventDetails(mapRunFailedEventDetails=details),
-        )
-    )

@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .moto_patching import replace_function
+from .moto_patching import asl, moto, replace_function
 
+SERVICES = "component.state.exec.state_task.service"
 SECONDS_BETWEEN_POLLS = 0.1
 
 
 def repair_services(variables: Mapping[str, str]) -> None:
-    """``variables`` are the jobs': an ``AWS_ENDPOINT_URL_<SERVICE>`` among them holds for the interpreter's calls, too."""
+    """``variables`` are the jobs': ``AWS_ENDPOINT_URL_<SERVICE>`` among them holds for the interpreter, too."""
     _repair_names()
     _repair_responses()
     _repair_error_names()
@@ -37,10 +38,10 @@ def plain(value: Any) -> Any:
 
 def _repair_names() -> None:
     import botocore.session
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service as module
 
     session = botocore.session.get_session()
-    service_class: Any = module.StateTaskService
+    module = asl(f"{SERVICES}.state_task_service")
+    service_class = module.StateTaskService
 
     def shape(task: Any, kind: str, service: str | None, action: str | None) -> Any:
         model = session.get_service_model(task._get_boto_service_name(service))
@@ -65,12 +66,7 @@ def _repair_names() -> None:
 
 
 def _repair_responses() -> None:
-    from moto.stepfunctions import responses
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
-        StateTaskService,
-    )
-
-    service_class: Any = StateTaskService
+    service_class = asl(f"{SERVICES}.state_task_service").StateTaskService
     old_value, old_response = service_class._from_boto_response_value, service_class._from_boto_response
 
     def value(response_value: Any) -> Any:
@@ -97,18 +93,15 @@ def _repair_responses() -> None:
 
     service_class._from_boto_response_value = staticmethod(value)
     service_class._from_boto_response = response
-    responses.json = Json  # type: ignore[attr-defined]
+    moto("stepfunctions.responses").json = Json
 
 
 def _repair_error_names() -> None:
     """``S3.NoSuchKeyException``: the prefix is botocore's service id."""
     import botocore.session
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-        state_task_service_aws_sdk as module,
-    )
 
     session = botocore.session.get_session()
-    service_class: Any = module.StateTaskServiceAwsSdk
+    service_class = asl(f"{SERVICES}.state_task_service_aws_sdk").StateTaskServiceAwsSdk
     renamed = service_class._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES
 
     def service_id(name: str) -> str:
@@ -119,9 +112,8 @@ def _repair_error_names() -> None:
 
 def _redirect_clients(variables: Mapping[str, str]) -> None:
     import boto3
-    from moto.stepfunctions.parser.asl.utils import boto_client
 
-    original = boto_client.boto_client_for
+    original = asl("utils.boto_client").boto_client_for
 
     def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
         address = variables.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}")
@@ -140,20 +132,15 @@ def _redirect_clients(variables: Mapping[str, str]) -> None:
 
 def _end_jobs_with_their_execution() -> None:
     """On AWS a job that ``.sync`` waits for is terminated when its state times out or the execution is stopped."""
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-        state_task_service_batch,
-        state_task_service_callback,
-    )
-    from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeTimedOut, HeartbeatTimedOut
-    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
-
-    service_class: Any = state_task_service_batch.StateTaskServiceBatch
+    callbacks = asl("eval.callback.callback")
+    timeouts = (callbacks.CallbackOutcomeTimedOut, callbacks.HeartbeatTimedOut)
+    service_class = asl(f"{SERVICES}.state_task_service_batch").StateTaskServiceBatch
     build, evaluate = service_class._build_sync_resolver, service_class._eval_sync
 
     def build_resolver(self: Any, env: Any, resource_runtime_part: Any, **keywords: Any) -> Any:
         job_id = env.stack[-1]["JobId"]
         resolver = build(self, env=env, resource_runtime_part=resource_runtime_part, **keywords)
-        client = boto_client_for(region=resource_runtime_part.region, service="batch")
+        client = asl("utils.boto_client").boto_client_for(region=resource_runtime_part.region, service="batch")
 
         def terminate() -> None:
             client.terminate_job(jobId=job_id, reason="Terminated by Step Functions")
@@ -164,10 +151,10 @@ def _end_jobs_with_their_execution() -> None:
     def eval_sync(self: Any, sync_resolver: Any, **keywords: Any) -> Any:
         result = evaluate(self, sync_resolver=sync_resolver, **keywords)
         # either may notice a timeout first: the state, or the wait for a token that goes on beside it
-        if result is None or isinstance(result, (CallbackOutcomeTimedOut, HeartbeatTimedOut)):
+        if result is None or isinstance(result, timeouts):
             sync_resolver.terminate()
         return result
 
     service_class._build_sync_resolver = build_resolver
     service_class._eval_sync = eval_sync
-    state_task_service_callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = SECONDS_BETWEEN_POLLS
+    asl(f"{SERVICES}.state_task_service_callback")._DELAY_SECONDS_SYNC_CONDITION_CHECK = SECONDS_BETWEEN_POLLS
