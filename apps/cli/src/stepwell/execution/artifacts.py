@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cas_store import CasStoreError, DamagedObject, MissingObject, ObjectStore, Reference, UnserializableObject
+from cas_store import DamagedObject, MissingObject, ObjectStore, Reference, UnloadableObject, UnserializableObject
 
 from stepwell.errors import ArtifactError, UnsavableArtifact
 
@@ -66,11 +66,9 @@ def load_artifact(objects: ObjectStore, reference: Reference, name: str) -> Any:
         return objects.load(reference)
     except (DamagedObject, MissingObject) as error:
         raise ArtifactError(f"The artifact '{name}' cannot be read: {error}") from error
-    except CasStoreError:
-        raise
-    except (ImportError, AttributeError) as error:
+    except UnloadableObject as error:
         raise ArtifactError(
-            f"The artifact '{name}' needs code that is not here: {error}.\n"
+            f"The artifact '{name}' needs code that is not here: {error}\n"
             "Load it where the flow's own modules and packages can be imported"
         ) from error
 

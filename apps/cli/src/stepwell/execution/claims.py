@@ -96,6 +96,7 @@ def new_claim(
         user=user,
         created=time.time(),
         file=flow.file.name,
+        end_step=flow.graph.end,
         parameters=parameters,
         constants=constants,
         package=package[0] if package else None,

@@ -42,7 +42,7 @@ class Transition:
 
 @attrs.frozen
 class RunRecord:
-    """The claim of a run. Times are seconds since the epoch."""
+    """The claim of a run. Times are seconds since the epoch; `end_step` is the one whose task ends the run."""
 
     flow: str
     run_id: str
@@ -50,6 +50,7 @@ class RunRecord:
     user: str
     created: float
     file: str
+    end_step: str
     parameters: Mapping[str, Reference]
     constants: Mapping[str, Reference]
     package: str | None = None

@@ -51,15 +51,15 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
     context = TaskContext(
         spec=spec,
         stores=stores,
-        artifacts=Artifacts(stores.objects, _inherited(spec, stores, flow, inputs, node.is_join)),
+        artifacts=Artifacts(stores.objects, _inherited(spec, stores, flow, inputs, node.takes_inputs)),
         step_names=frozenset(one.name for one in flow.graph),
-        is_join=node.is_join,
+        is_join=node.takes_inputs,
     )
     instance._stepwell_context = context
     body = getattr(instance, spec.step)
     enter_task(_facts(spec, flow))
     try:
-        if node.is_join:
+        if node.takes_inputs:
             body(Inputs(Input(record, stores.objects) for record in inputs))
         else:
             body()
