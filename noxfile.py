@@ -7,6 +7,7 @@ the package's own test group. Pins come from constraints.txt; `oldest` and `newe
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import nox
@@ -17,6 +18,7 @@ nox.options.error_on_external_run = True
 
 ROOT = Path(__file__).parent
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+REPORTS = ROOT / ".nox" / "reports"
 
 # package -> (folder, extras under test, what its tests need of testing/, packages of the workspace below it)
 PACKAGES = {
@@ -52,14 +54,18 @@ def install_wheel(session: nox.Session, package: str, *pins: str) -> None:
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *pins, "--find-links", str(wheels), requirement, "--group", f"{folder}/pyproject.toml:test",
+        *pins, "--find-links", str(wheels), requirement, "pytest-timeout", "--group", f"{folder}/pyproject.toml:test",
         *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
 
 
-def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest; what stands behind `--` on nox's command line goes to it."""
-    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), *arguments, *session.posargs, env={"PYTHONHASHSEED": "0"})
+def run_pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
+    """Run pytest; what stands behind `--` on nox's command line goes to it. Reports go to `.nox/reports`."""
+    report = REPORTS / f"{re.sub(r'[^a-z0-9_]+', '-', session.name).strip('-')}.xml"
+    session.run(
+        "pytest", "-c", str(ROOT / "pyproject.toml"), "--timeout", "300", f"--junitxml={report}", "-q",
+        *arguments, *session.posargs, env={"PYTHONHASHSEED": "0", **environment},
+    )  # fmt: skip
 
 
 def test_package(session: nox.Session, package: str) -> None:
@@ -69,7 +75,9 @@ def test_package(session: nox.Session, package: str) -> None:
 
 def slow_tests(package: str) -> list[str]:
     """Test folders with a session of their own."""
-    return [path for name in ("faults", "validators") if (ROOT / (path := f"{PACKAGES[package][0]}/tests/{name}")).is_dir()]
+    return [
+        path for name in ("faults", "validators") if (ROOT / (path := f"{PACKAGES[package][0]}/tests/{name}")).is_dir()
+    ]
 
 
 def session_of(package: str) -> None:
@@ -103,7 +111,7 @@ def validators(session: nox.Session) -> None:
 def oldest(session: nox.Session, package: str) -> None:
     """Test a library with the oldest versions that its ranges allow."""
     install_wheel(session, package, "--resolution", "lowest-direct")
-    run_pytest(session, f"{PACKAGES[package][0]}/tests", "-q", *(f"--ignore={path}" for path in slow_tests(package)))
+    run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
 
 
 @nox.session
@@ -111,13 +119,18 @@ def oldest(session: nox.Session, package: str) -> None:
 def newest(session: nox.Session, package: str) -> None:
     """Test a package with the newest versions there are."""
     install_wheel(session, package, "--upgrade")
-    run_pytest(session, f"{PACKAGES[package][0]}/tests", "-q", *(f"--ignore={path}" for path in slow_tests(package)))
+    run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
 
 
 def install_everything(session: nox.Session) -> None:
     """Install all seven packages with all extras, as wheels."""
     wheels = build(session, *PACKAGES)
-    names = ("stepwell[aws]", "stepwell-cas-store[s3]", "stepwell-flow-graph[networkx]", "stepwell-metadata-service[embedded]")
+    names = (
+        "stepwell[aws]",
+        "stepwell-cas-store[s3]",
+        "stepwell-flow-graph[networkx]",
+        "stepwell-metadata-service[embedded]",
+    )
     session.install(
         *CONSTRAINTS, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
     )  # fmt: skip
@@ -141,8 +154,8 @@ def docs(session: nox.Session) -> None:
 def wheels(session: nox.Session) -> None:
     """Build all seven wheels and install each alone; import it and look at what came along."""
     folder = build(session, *PACKAGES)
-    session.install("pytest", *CONSTRAINTS)
-    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "tests/wheels", env={"STEPWELL_WHEELS": str(folder)})
+    session.install("pytest", "pytest-timeout", "uv", *CONSTRAINTS)
+    run_pytest(session, "tests/wheels", STEPWELL_WHEELS=str(folder))
 
 
 @nox.session
@@ -155,7 +168,7 @@ def lint(session: nox.Session) -> None:
     for folder, *_ in PACKAGES.values():
         session.run("mypy", f"{folder}/src")
     session.run("lint-imports")
-    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "-q", "tests/lint")
+    run_pytest(session, "tests/lint")
 
 
 @nox.session(default=False)

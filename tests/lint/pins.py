@@ -14,11 +14,20 @@ TABLE = re.compile(r"\nconstraint-dependencies = \[\n.*?\n\]\n", re.DOTALL)
 def resolve() -> list[str]:
     """The pins, with markers where versions differ between Pythons."""
     projects = sorted(ROOT.glob("libs/*/pyproject.toml")) + sorted(ROOT.glob("apps/*/pyproject.toml"))
-    files = [str(path.relative_to(ROOT)) for path in (*projects, ROOT / "testing/pyproject.toml", ROOT / "pyproject.toml")]
+    files = [
+        str(path.relative_to(ROOT)) for path in (*projects, ROOT / "testing/pyproject.toml", ROOT / "pyproject.toml")
+    ]
     groups = [f"{path.relative_to(ROOT)}:test" for path in projects]
     groups += [f"pyproject.toml:{name}" for name in ("dev", "lint", "e2e", "bench")]
     command = [os.environ.get("UV", "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.10"]
-    command += ["--upgrade", "--all-extras", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+    command += [
+        "--upgrade",
+        "--all-extras",
+        "--no-annotate",
+        "--no-header",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+    ]
     command += [argument for group in groups for argument in ("--group", group)]
     text = subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [line.strip() for line in text.splitlines() if re.match(r"[A-Za-z0-9._-]+==", line)]

@@ -123,7 +123,7 @@ class Run(_Node):
     @classmethod
     def _of(cls, entry: RunEntry) -> Run:
         run = cls.__new__(cls)
-        run.path_components = (entry.flow_id, str(entry.run_number))
+        run.path_components = (entry.flow_id, str(entry.run_id))
         run._entry = entry
         return run
 

@@ -1,6 +1,6 @@
 """One task as a job: what the bootstrap hands over to, inside a container.
 
-The environment says which task (see `JOB_VARIABLES`). Its inputs are a function of the graph and of what the run's records
+The environment says which task (see `read_environment`). Its inputs are a function of the graph and of what the run's records
 say of splits and switches, so a job needs no word from a scheduler. The task runs in a process of its own; this one
 keeps its output, as the job's log and in the datastore.
 """
@@ -26,7 +26,8 @@ from stepwell.scheduling import forkserver
 from stepwell.scheduling.launchers import Exit, ForkLauncher
 from stepwell.scheduling.loop import EventLoop
 
-RUN_ID, STEP, PATH = "STEPWELL_RUN_ID", "STEPWELL_STEP", "STEPWELL_FOREACH_PATH"
+RUN_ID, STEP = "STEPWELL_RUN_ID", "STEPWELL_STEP"
+PATH, ITERATION = "STEPWELL_FOREACH_PATH", "STEPWELL_ITERATION"
 ATTEMPT_BASE, FLOW, FLOW_FILE = "STEPWELL_ATTEMPT_BASE", "STEPWELL_FLOW", "STEPWELL_FLOW_FILE"
 ROOT, S3_ENDPOINT = "STEPWELL_DATASTORE_ROOT", "STEPWELL_S3_ENDPOINT_URL"
 PACKAGE, PACKAGE_URL = "STEPWELL_PACKAGE", "STEPWELL_PACKAGE_URL"
@@ -35,19 +36,23 @@ EXECUTION, PARAMETERS = "STEPWELL_EXECUTION", "STEPWELL_PARAMETERS"
 
 @attrs.frozen
 class JobTask:
-    """The task that a job's environment names. `path` is its foreach indices, `attempt` counts from 0."""
+    """The task that a job's environment names.
+
+    `path` is its foreach indices, `iteration` counts the rounds of a recursive switch, `attempt` the attempts, from 0.
+    """
 
     flow: str
     run_id: str
     step: str
     path: tuple[int, ...]
+    iteration: int
     attempt: int
     package: str | None
 
     @property
     def task_id(self) -> str:
         """The task's id."""
-        return task_id(self.path)
+        return task_id(self.path, self.iteration)
 
 
 def read_environment(environment: Mapping[str, str]) -> JobTask:
@@ -61,6 +66,7 @@ def read_environment(environment: Mapping[str, str]) -> JobTask:
         run_id=environment.get(RUN_ID) or production_run_id(environment[EXECUTION]),
         step=environment[STEP],
         path=path,
+        iteration=int(environment.get(ITERATION, "0")),
         attempt=int(environment.get(ATTEMPT_BASE, "0")) + counter - 1,
         package=environment.get(PACKAGE),
     )

@@ -27,6 +27,11 @@ class Stores:
         return not self.root.startswith("s3://")
 
     @property
+    def kind(self) -> str:
+        """What the metadata store calls a datastore of this kind; ours are told from other tools' by it."""
+        return "stepwell-local" if self.is_local else "stepwell-s3"
+
+    @property
     def content(self) -> ContentStore:
         """The content store below `objects`."""
         return self.objects.store

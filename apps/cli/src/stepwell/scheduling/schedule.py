@@ -15,7 +15,7 @@ from flow_graph import Outcome, PlannedTask, TaskName, Traversal, foreach_frames
 from stepwell.api.decorators.kinds import Batch, Retry
 from stepwell.api.definition import FlowDefinition
 from stepwell.errors import RunFailed
-from stepwell.execution.history import attempt_history, step_history
+from stepwell.execution.history import attempt_history, step_history, task_history
 from stepwell.execution.logs import LogBuffer, log_name
 from stepwell.execution.records import FailureRecord, RunRecord, TaskRecord, Transition, find_failure, find_task
 from stepwell.execution.spec import TaskSpec
@@ -131,6 +131,8 @@ class Schedule:
             user=self._claim.user,
             package=self._claim.package,
         )
+        if attempt == 0:
+            self._recorder.record(task_history(spec))
         self._active[_key(spec)] = _Attempt(task, spec)
         self._launcher(spec).launch(spec)
 
@@ -161,7 +163,7 @@ class Schedule:
             self._stores.records.replace(name, content)
         record = find_task(self._stores.records, spec.flow, spec.run_id, spec.step, spec.task_id)
         failure = None if record else self._failure_of(spec, end)
-        self._recorder.record(attempt_history(self._claim, spec, record, failure, self._stores))
+        self._recorder.record(attempt_history(spec, record, failure, self._stores))
         if record:
             self._finish(attempt, record)
         elif failure:

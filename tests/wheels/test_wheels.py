@@ -1,0 +1,99 @@
+"""Each wheel installs alone, imports with none of the others there that it may not know, and brings few things along."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WHEELS = Path(os.environ["STEPWELL_WHEELS"])
+BELOW = {
+    "cas_store": set(),
+    "flow_graph": set(),
+    "meta_client": set(),
+    "compute_batch": set(),
+    "sched_sfn": {"flow_graph"},
+    "metadata_service": {"meta_client"},
+    "stepwell": {"cas_store", "flow_graph", "meta_client"},
+}
+HEAVY = ("boto3", "networkx", "requests", "flask", "psycopg2", "numpy")
+
+
+def wheel_of(package: str) -> Path:
+    prefix = "stepwell" if package == "stepwell" else f"stepwell_{package}"
+    (found,) = WHEELS.glob(f"{prefix}-[0-9]*.whl")
+    return found
+
+
+@pytest.fixture(scope="module", params=BELOW)
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A package, and the interpreter of an environment that holds its wheel and what that asks for."""
+    folder = tmp_path_factory.mktemp(request.param)
+    subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(folder)], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run(
+        [
+            "uv",
+            "pip",
+            "install",
+            "-q",
+            "--python",
+            str(python),
+            "--find-links",
+            str(WHEELS),
+            str(wheel_of(request.param)),
+        ],
+        check=True,
+    )
+    return request.param, python
+
+
+def ask(python: Path, program: str) -> list[str]:
+    done = subprocess.run([str(python), "-c", program], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_it_imports_and_the_libraries_it_must_not_know_are_absent(installed: tuple[str, Path]) -> None:
+    package, python = installed
+    ask(python, f"import {package}")
+    program = f"import importlib.util as u; print(*(n for n in {sorted(BELOW)} if u.find_spec(n)))"
+    assert set(ask(python, program)) == BELOW[package] | {package}
+
+
+def test_every_public_module_imports(installed: tuple[str, Path]) -> None:
+    package, python = installed
+    optional = ("testing", "migrations", "__main__", "wsgi")
+    program = (
+        f"import pkgutil, importlib, {package}\n"
+        f"for found in pkgutil.walk_packages({package}.__path__, '{package}.'):\n"
+        f"    parts = found.name.split('.')\n"
+        f"    if not any(part in {optional} for part in parts):\n"
+        f"        try: importlib.import_module(found.name)\n"
+        f"        except ModuleNotFoundError as error:\n"
+        f"            if error.name.partition('.')[0] not in ('boto3', 'botocore', 'networkx', 'compute_batch', 'sched_sfn'): raise\n"
+    )
+    ask(python, program)
+
+
+def test_importing_it_loads_nothing_heavy(installed: tuple[str, Path]) -> None:
+    package, python = installed
+    allowed = ("flask", "psycopg2") if package == "metadata_service" else ()
+    loaded = ask(python, f"import sys, {package}; print(*(n for n in {HEAVY} if n in sys.modules))")
+    assert [name for name in loaded if name not in allowed] == []
+
+
+def test_it_is_typed_and_says_what_it_is(installed: tuple[str, Path]) -> None:
+    package, python = installed
+    name = "stepwell" if package == "stepwell" else f"stepwell-{package.replace('_', '-')}"
+    program = (
+        f"import importlib.metadata as m, pathlib, {package}\n"
+        f"found = m.metadata('{name}')\n"
+        f"print(found['Version'], len(found['Description']) > 500, bool(found['Summary']), "
+        f"(pathlib.Path({package}.__file__).parent / 'py.typed').exists())"
+    )
+    version, described, summary, typed = ask(python, program)
+    assert version
+    assert (described, summary, typed) == ("True", "True", "True")
