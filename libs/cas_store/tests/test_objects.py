@@ -56,7 +56,7 @@ def test_a_small_value_travels_in_its_reference_and_a_larger_one_does_not(object
     assert len(json.dumps(small.to_json())) < len(json.dumps(large.to_json()))
 
 
-@pytest.mark.parametrize("size", [1000, 100_000, 5_000_000])
+@pytest.mark.parametrize("size", [1000, 100_000, 1_000_000])
 def test_arrays_come_back_equal_and_writable_and_changes_never_reach_the_store(objects: ObjectStore, size: int) -> None:
     numpy = pytest.importorskip("numpy")
     array = numpy.random.default_rng(size).normal(size=size)
@@ -69,14 +69,14 @@ def test_arrays_come_back_equal_and_writable_and_changes_never_reach_the_store(o
 
 def test_a_value_that_did_not_change_keeps_its_very_reference(objects: ObjectStore) -> None:
     numpy = pytest.importorskip("numpy")
-    value = {"array": numpy.arange(3_000_000, dtype=float), "set": {"a", "b", "c"}, "text": "t" * 300}
+    value = {"array": numpy.arange(600_000, dtype=float), "set": {"a", "b", "c"}, "text": "t" * 300}
     reference = objects.save(value)
     loaded = objects.load(reference)
     assert objects.save(loaded, previous=reference) is reference
     loaded["array"][-1] += 1
     changed = objects.save(loaded, previous=reference)
     assert changed != reference
-    assert objects.load(changed)["array"][-1] == 3_000_000
+    assert objects.load(changed)["array"][-1] == 600_000
 
 
 def test_an_encoding_that_only_varies_keeps_its_reference(objects: ObjectStore) -> None:

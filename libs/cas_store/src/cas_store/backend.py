@@ -6,13 +6,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Union
 
 import attrs
 
 from cas_store.errors import BadName
 
-Bytes = Union[bytes, bytearray, memoryview]
+Bytes = bytes | bytearray | memoryview
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 RESERVED = ".tmp"
@@ -34,7 +33,7 @@ def check_name(name: str) -> str:
     if parts[0] == RESERVED:
         raise BadName(name)
     for part in parts:
-        if part in ("", ".", "..") or len(part) > 63 and len(part.encode("utf-8", "surrogatepass")) > 255:
+        if part in ("", ".", "..") or (len(part) > 63 and len(part.encode("utf-8", "surrogatepass")) > 255):
             raise BadName(name)
     if not name.isascii():
         try:
@@ -115,10 +114,10 @@ class Backend(ABC):
         """What interrupted writes left behind, and the stat of each; removable with ``remove_leftover`` once old enough."""
         return iter(())
 
-    def remove_leftover(self, name: str) -> None:
+    def remove_leftover(self, name: str) -> None:  # noqa: B027 (a default, not a duty)
         """Remove what ``leftovers`` named."""
 
-    def flush(self) -> None:
+    def flush(self) -> None:  # noqa: B027 (a default, not a duty)
         """Make durable what was written since the last flush, where the policy asks for it."""
 
     def open_file(self, name: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Where content is cut. The one place that decides it; DESIGN.md says why, FORMAT.md specifies it. Part of digests: never change it.
+"""Where content is cut: the one place that decides it. Part of digests, so never change it. DESIGN.md says why, FORMAT.md what.
 
 Buffers (arrays, columns) are cut at multiples of a fixed, page-aligned length: in-place changes and appends keep all other
 pieces, and pieces stored raw map side by side into one address range. Byte streams (bytes, files, long pickles) are cut where

@@ -38,7 +38,7 @@ class PieceList:
     def pieces(self) -> Iterator[tuple[Digest, int, int]]:
         """Digest, start and length of each piece."""
         start = 0
-        for raw, end in zip(self.hashes, self.ends):
+        for raw, end in zip(self.hashes, self.ends, strict=True):
             yield Digest(PIECE, raw.hex()), start, end - start
             start = end
 

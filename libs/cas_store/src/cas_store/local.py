@@ -1,5 +1,8 @@
 """A backend on a local directory, or on a mounted one."""
 
+# A path object costs more than the rest of a small read or write.
+# ruff: noqa: PTH100, PTH101, PTH108, PTH116, PTH119, PTH120
+
 from __future__ import annotations
 
 import contextlib
@@ -15,7 +18,7 @@ from cas_store.backend import RESERVED, Backend, Bytes, Stat, check_name
 from cas_store.errors import AccessDenied, BackendError, BackendUnavailable, BadName, MissingObject, StoreFull
 
 SYNC_BEFORE_NAMING_BYTES = 256 * 1024
-"""Under ``batch``, a file of at least this size is on disk before it gets its name: only small ones can be torn by a power cut."""
+"""Under ``batch``, a file of at least this size is on disk before it gets its name: a power cut can only tear small ones."""
 
 FsyncPolicy = Literal["always", "batch", "never"]
 
@@ -27,9 +30,10 @@ class LocalBackend(Backend):
     policy):
 
     - ``always``: whatever was acknowledged.
-    - ``batch``: whatever was acknowledged before a ``flush`` that returned. The store flushes at the end of each ``put_many``, of
-      each ``put`` or ``save`` of several pieces. A single small write is not waited for: the kernel brings it to disk within about
-      half a minute. A torn file can only be one that was not flushed; it is noticed when read, and mended when stored again.
+    - ``batch``: whatever was acknowledged before a ``flush`` that returned. The store flushes at the end of each ``put_many``,
+      and of each ``put`` or ``save`` of several pieces. A single small write is not waited for: the kernel brings it to disk
+      within about half a minute. A torn file can only be one that was not flushed; it is noticed when read,
+      and mended when stored again.
     - ``never``: what the kernel had written back.
 
     ``mode`` sets the permission bits of files whatever the umask is, and of new directories with search for whom may read.
@@ -47,7 +51,7 @@ class LocalBackend(Backend):
     ) -> None:
         if fsync not in ("always", "batch", "never"):
             raise ValueError(f"fsync is {fsync!r}: choose 'always', 'batch' or 'never'")
-        self.root = os.path.abspath(os.fspath(root))  # noqa: PTH100
+        self.root = os.path.abspath(os.fspath(root))
         self.fsync = fsync
         self.mode = mode
         self.may_tear = fsync != "always"
@@ -138,7 +142,7 @@ class LocalBackend(Backend):
     def remove_leftover(self, name: str) -> None:
         """Remove a temporary file."""
         with contextlib.suppress(MissingObject), _mapped_errors(name):
-            os.unlink(f"{self.root}/{RESERVED}/{os.path.basename(name)}")  # noqa: PTH119
+            os.unlink(f"{self.root}/{RESERVED}/{os.path.basename(name)}")
 
     def flush(self) -> None:
         """Bring what this object wrote to disk, under ``batch``; nothing under the others."""
@@ -215,10 +219,10 @@ def sync_file_system(root: str) -> None:
 
 
 def _directories(path: str, root: str) -> Iterator[str]:
-    directory = os.path.dirname(path)  # noqa: PTH120
+    directory = os.path.dirname(path)
     while len(directory) >= len(root):
         yield directory
-        directory = os.path.dirname(directory)  # noqa: PTH120
+        directory = os.path.dirname(directory)
 
 
 def _sync_directories(path: str, root: str) -> None:

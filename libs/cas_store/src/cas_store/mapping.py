@@ -10,7 +10,7 @@ import mmap
 import os
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 MAP_FIXED = 0x10
@@ -53,7 +53,7 @@ def identity(fd: int) -> Sequence[int]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mmap() -> Any:
     import ctypes
 
@@ -63,7 +63,7 @@ def _mmap() -> Any:
     return function
 
 
-@lru_cache(maxsize=None)
+@cache
 def _memcmp() -> Any:
     import ctypes
 
@@ -72,7 +72,7 @@ def _memcmp() -> Any:
     return function
 
 
-@lru_cache(maxsize=None)
+@cache
 def _buffer_type() -> Any:
     import ctypes
 

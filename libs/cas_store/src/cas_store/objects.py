@@ -36,22 +36,22 @@ class ObjectStore:
     def save(self, value: Any, *, previous: Reference | None = None) -> Reference:
         """Store a value; raises `UnserializableObject`, which names the part that cannot be.
 
-        ``previous`` is the reference that the value was loaded from, if it was: where the value is what it was, this very reference
-        comes back, and large buffers are compared in memory instead of being hashed. A value counts as unchanged where its encoding
-        is equal, or where the original, loaded and encoded again, gives the same bytes.
+        ``previous`` is the reference that the value was loaded from, if it was: where the value is what it was, this very
+        reference comes back, and large buffers are compared in memory instead of being hashed. A value counts as unchanged where
+        its encoding is equal, or where the original, loaded and encoded again, gives the same bytes.
         """
         if type(value) in _SCALARS and not self._custom:
             head = pickle.dumps(value, 5)
             if len(head) <= INLINE_BYTES:
                 reference = Reference("pickle", head, (), len(head))
-                return previous if previous == reference else reference  # type: ignore[return-value]
+                return previous if previous == reference else reference
         serializer, encoded = self._encode(value)
         if previous is not None and self._is_unchanged(previous, serializer, encoded):
             return previous
         return self._store(serializer, encoded)
 
     def load(self, reference: Reference) -> Any:
-        """The value; its buffers are writable and one's own. Raises `UnloadableObject` where something it needs is not installed."""
+        """The value; its buffers are writable and one's own. Raises `UnloadableObject` where what it needs is not installed."""
         serializer = self._by_name.get(reference.serializer)
         if serializer is None:
             raise UnloadableObject(reference.identity, f"no serializer named {reference.serializer!r} is registered")
@@ -77,11 +77,8 @@ class ObjectStore:
             raise unserializable(value, error) from error
 
     def _store(self, serializer: str, encoded: Encoded) -> Reference:
-        head: bytes | Digest
-        if memoryview(encoded.head).nbytes <= INLINE_BYTES:
-            head = bytes(encoded.head)
-        else:
-            head = self.store.writer.bytes(encoded.head)
+        small = memoryview(encoded.head).nbytes <= INLINE_BYTES
+        head = bytes(encoded.head) if small else self.store.writer.bytes(encoded.head)
         buffers = tuple(self.store.writer.buffer(buffer) for buffer in encoded.buffers)
         if buffers or (isinstance(head, Digest) and head.is_list):
             self.store.backend.flush()

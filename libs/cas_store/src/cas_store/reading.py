@@ -62,6 +62,7 @@ def read_parts(backend: Backend, digest: Digest) -> Iterator[bytes]:
 
 
 def sized_piece(backend: Backend, whole: Digest, piece: Digest, start: int, size: int) -> bytes:
+    """A piece of an object, verified, and of the length that the object's list gives."""
     data = read_piece(backend, piece, whole)
     if len(data) != size:
         raise DamagedObject(whole, f"its list gives {piece} {size} bytes, it has {len(data)}")
@@ -168,7 +169,9 @@ class _Mapped:
         identities = [self._map(piece) for piece in self._pieces]
         mapped = [identity for identity in identities if identity is not None]
         trusted = bool(mapped) and self._verified.holds(self._digest, mapped)
-        todo = [(piece, known) for piece, known in zip(self._pieces, identities) if not (trusted and known)]
+        todo = [
+            (piece, known) for piece, known in zip(self._pieces, identities, strict=True) if not (trusted and known)
+        ]
         workers = (os.cpu_count() or 1) if start + size >= WORTH_THREADS_BYTES else 1
         for _ in in_order(workers if todo else 1, lambda one: self._verify(*one), todo):
             pass

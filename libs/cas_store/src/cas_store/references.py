@@ -17,8 +17,9 @@ VERSION = 1
 
 @attrs.frozen
 class Reference:
-    """A stored value: which serializer, its head (inline, or the digest of it), its buffers. Equal encodings are equal references.
+    """A stored value: which serializer, its head (inline, or the digest of it), its buffers.
 
+    Equal encodings are equal references.
     ``to_json`` gives a small JSON-able value, ``from_json`` reads it back; ``identity`` is one text for comparing and keying.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 from cas_store.backend import Backend, Bytes
 from cas_store.digests import Digest

@@ -6,20 +6,19 @@ import base64
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timezone
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from cas_store.backend import Backend, Bytes, Stat, check_name
 from cas_store.errors import BadName, MissingExtra, MissingObject
 from cas_store.parallel import in_order
-from cas_store.retrying import RetryPolicy, Retrying
+from cas_store.retrying import Retrying, RetryPolicy
 from cas_store.s3_errors import Exists, Truncated, is_passing, translated
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 R = TypeVar("R")
+S3Client: TypeAlias = Any
+"""boto3 makes its clients' methods at run time: there is no class to name."""
 PART_BYTES = 8 * 1024 * 1024
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 DELETE_AT_ONCE = 1000
@@ -134,7 +133,8 @@ class S3Backend(Backend):
         token: dict[str, Any] = {}
         while True:
             page = self.call(
-                None, lambda s3, _: s3.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix, **token)
+                None,
+                lambda s3, _: s3.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix, **token),  # noqa: B023
             )
             for entry in page.get("Contents", ()):
                 modified = entry["LastModified"].astimezone(timezone.utc)

@@ -82,7 +82,7 @@ class BytesSerializer:
 
     def handles(self, value: object) -> bool:
         """Exactly this type, from some length on."""
-        return type(value) is self._kind and len(value) >= OUT_OF_BAND_BYTES  # type: ignore[arg-type]
+        return type(value) is self._kind and len(value) >= OUT_OF_BAND_BYTES
 
     def encode(self, value: Any) -> Encoded:
         """The content itself."""

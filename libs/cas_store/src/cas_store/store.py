@@ -110,7 +110,7 @@ class ContentStore:
 
     def open(self, digest: Digest) -> BinaryIO:
         """A seekable read-only stream; holds one piece of at most some MiB at a time."""
-        return io.BufferedReader(ObjectStream(self.backend, digest), 64 * 1024)  # type: ignore[return-value]
+        return io.BufferedReader(ObjectStream(self.backend, digest), 64 * 1024)
 
     def parts(self, digest: Digest) -> Iterator[bytes]:
         """All bytes in order, in parts of at most some MiB, read ahead where that pays: for copying large objects."""

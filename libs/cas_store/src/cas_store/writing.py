@@ -5,13 +5,15 @@ Three ways, best first. ``unnamed``: a file without a name (O_TMPFILE), linked w
 links. What a directory's file system has is found out by trying, once per process and root.
 """
 
+# A path object costs more than the rest of a small write.
+# ruff: noqa: PTH103, PTH104, PTH108, PTH120
+
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
-from typing import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from cas_store.backend import RESERVED, Bytes
 
@@ -61,7 +63,7 @@ class _Lacking(Exception):
 
 
 def _create_unnamed(root: str, path: str, parts: Iterable[Bytes], finish: Finish) -> bool:
-    directory = os.path.dirname(path)  # noqa: PTH120 (a path object costs more than the rest of a small write)
+    directory = os.path.dirname(path)
     try:
         fd = _made_directory(path, lambda: os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     except OSError as error:
@@ -150,5 +152,5 @@ def _made_directory(path: str, act: Callable[[], int | None]) -> int:
     try:
         return act() or 0
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         return act() or 0
