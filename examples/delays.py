@@ -2,7 +2,6 @@
 
 import numpy as np
 from flights import read_flights
-
 from stepwell import FlowSpec, Parameter, step
 
 
@@ -59,7 +58,7 @@ class DelayStats(FlowSpec):
         self.result = {
             code: {"flown": int(n), "mean": round(float(mean), 1), "p90": int(p90), "late": round(float(late), 3)}
             for code, n, mean, p90, late in zip(
-                self.carriers, self.flown, self.mean_delay, self.ninth_decile, self.share_late
+                self.carriers, self.flown, self.mean_delay, self.ninth_decile, self.share_late, strict=True
             )
         }
         print(f"{'airline':8}{'flown':>8}{'not':>7}{'mean':>8}{'90 % within':>13}{'late':>8}")

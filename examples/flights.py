@@ -15,7 +15,7 @@ def read_flights(path=DATA):
     with lzma.open(path, "rt", newline="") as lines:
         rows = csv.reader(lines)
         names = next(rows)
-        columns = dict(zip(names, zip(*rows)))
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     return {
         name: np.array([value or "nan" for value in column], dtype=np.float32)
         if name in NUMBERS

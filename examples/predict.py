@@ -2,7 +2,6 @@
 
 import numpy as np
 from flights import read_flights
-
 from stepwell import FlowSpec, Parameter, step
 
 

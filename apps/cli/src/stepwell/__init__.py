@@ -60,8 +60,25 @@ __all__ = [
 ]
 
 _NOT_BUILT_YET = frozenset(
-    "Config Deployer IncludeFile Runner card catch conda environment exit_hook parallel project pypi schedule secrets "
-    "timeout trigger trigger_on_finish".split()
+    [
+        "Config",
+        "Deployer",
+        "IncludeFile",
+        "Runner",
+        "card",
+        "catch",
+        "conda",
+        "environment",
+        "exit_hook",
+        "parallel",
+        "project",
+        "pypi",
+        "schedule",
+        "secrets",
+        "timeout",
+        "trigger",
+        "trigger_on_finish",
+    ]
 )
 
 

@@ -147,7 +147,9 @@ def parse_config(text: str, origin: str) -> dict[str, str]:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise SettingsError(f"{origin} is no JSON: {error}.\nImport it again: stepwell configure import FILE") from error
+        raise SettingsError(
+            f"{origin} is no JSON: {error}.\nImport it again: stepwell configure import FILE"
+        ) from error
     if not isinstance(data, dict):
         raise SettingsError(f"{origin} must hold one JSON object of settings, not a {type(data).__name__}")
     return {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}
@@ -186,7 +188,9 @@ def datastore_root(settings: Settings) -> str:
     if settings.get("STEPWELL_DATASTORE") == "s3":
         root = settings.require("STEPWELL_DATASTORE_ROOT", "The datastore on S3")
         if not root.startswith("s3://"):
-            raise SettingsError(f"STEPWELL_DATASTORE is 's3', but STEPWELL_DATASTORE_ROOT is {root!r}: it must be s3://bucket/prefix")
+            raise SettingsError(
+                f"STEPWELL_DATASTORE is 's3', but STEPWELL_DATASTORE_ROOT is {root!r}: it must be s3://bucket/prefix"
+            )
         return root.rstrip("/")
     if root and not root.startswith("s3://"):
         return str(Path(root).expanduser().resolve())

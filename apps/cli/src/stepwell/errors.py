@@ -1,23 +1,23 @@
 """What can go wrong in stepwell, as one tree.
 
-    StepwellError
-    ├── FlowError                 the flow file or its graph is wrong
-    │   ├── FlowFileError         the file is missing, is no flow, or fails on import
-    │   └── InvalidNext           `self.next` was called with something that is no transition
-    ├── ParameterError            a parameter's declaration or value
-    ├── DecoratorError            a decorator's name or attribute
-    ├── ArtifactError
-    │   ├── UnsavableArtifact     a value that no serializer accepts
-    │   ├── MergeConflict         `merge_artifacts` met different values of one name
-    │   └── MissingInMerge        `merge_artifacts` was asked for a name that no input has
-    ├── RecordError               a record is damaged, or from a later version
-    ├── SettingsError             a setting is missing or wrong
-    ├── RunFailed                 a run ended without success
-    ├── NotBuiltYet               a capability that this version does not have
-    └── ClientError
-        ├── NotFound              no such flow, run, step, task or artifact
-        ├── NamespaceMismatch     it exists, but outside the current namespace
-        └── InvalidPathspec       the text is no path of an execution
+StepwellError
+├── FlowError                 the flow file or its graph is wrong
+│   ├── FlowFileError         the file is missing, is no flow, or fails on import
+│   └── InvalidNext           `self.next` was called with something that is no transition
+├── ParameterError            a parameter's declaration or value
+├── DecoratorError            a decorator's name or attribute
+├── ArtifactError
+│   ├── UnsavableArtifact     a value that no serializer accepts
+│   ├── MergeConflict         `merge_artifacts` met different values of one name
+│   └── MissingInMerge        `merge_artifacts` was asked for a name that no input has
+├── RecordError               a record is damaged, or from a later version
+├── SettingsError             a setting is missing or wrong
+├── RunFailed                 a run ended without success
+├── NotBuiltYet               a capability that this version does not have
+└── ClientError
+    ├── NotFound              no such flow, run, step, task or artifact
+    ├── NamespaceMismatch     it exists, but outside the current namespace
+    └── InvalidPathspec       the text is no path of an execution
 """
 
 from __future__ import annotations

@@ -12,8 +12,23 @@ if TYPE_CHECKING:
     import click
 
 RESERVED = frozenset(
-    "params with tag tags namespace obj decospecs run_id_file max_num_splits max_workers max_log_size "
-    "user_namespace run_id task_id runner_attribute_file".split()
+    [
+        "params",
+        "with",
+        "tag",
+        "tags",
+        "namespace",
+        "obj",
+        "decospecs",
+        "run_id_file",
+        "max_num_splits",
+        "max_workers",
+        "max_log_size",
+        "user_namespace",
+        "run_id",
+        "task_id",
+        "runner_attribute_file",
+    ]
 )
 
 
@@ -38,9 +53,9 @@ class Parameter:
         self,
         name: str,
         default: Any = None,
-        type: Any = None,
+        type: Any = None,  # noqa: A002 - the API's names
         required: bool = False,
-        help: str = "",
+        help: str = "",  # noqa: A002
         show_default: bool = True,
         multiple: bool = False,
         separator: str | None = None,
@@ -75,7 +90,9 @@ class Parameter:
         """The command-line option that sets the parameter."""
         import click
 
-        kind: Any = {str: click.STRING, int: click.INT, float: click.FLOAT, bool: click.BOOL}.get(self.type, click.STRING)
+        kind: Any = {str: click.STRING, int: click.INT, float: click.FLOAT, bool: click.BOOL}.get(
+            self.type, click.STRING
+        )
         required = self.required and self.default is None
         shown = self.show_default and self.default is not None and not callable(self.default)
         return click.Option(
@@ -96,10 +113,7 @@ class Parameter:
         return self._convert(given)
 
     def _default_value(self) -> Any:
-        if not callable(self.default):
-            default = self.default
-        else:
-            default = _call_default(self)
+        default = _call_default(self) if callable(self.default) else self.default
         if default is None:
             return None
         return tuple(default) if self.multiple else self._convert(default)
@@ -141,5 +155,7 @@ def parameters(flow: type) -> dict[str, Parameter]:
     for parameter in found.values():
         other = seen.setdefault(parameter.name.lower(), parameter.attribute)
         if other != parameter.attribute:
-            raise ParameterError(f"The parameters '{other}' and '{parameter.attribute}' share the name '{parameter.name}'")
+            raise ParameterError(
+                f"The parameters '{other}' and '{parameter.attribute}' share the name '{parameter.name}'"
+            )
     return found

@@ -82,7 +82,9 @@ class Flow(_Node):
         try:
             metadata_store().get_flow(self.id)
         except NoSuchRecord:
-            raise NotFound(f"There is no flow '{self.id}' in this metadata store; stepwell ls lists what there is") from None
+            raise NotFound(
+                f"There is no flow '{self.id}' in this metadata store; stepwell ls lists what there is"
+            ) from None
 
     def runs(self, *tags: str) -> Iterator[Run]:
         """The runs in the current namespace that have all these tags, newest first."""

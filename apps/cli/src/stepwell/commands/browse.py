@@ -13,7 +13,9 @@ from stepwell.errors import InvalidPathspec
 if TYPE_CHECKING:
     from stepwell.client.objects import Run, Step, Task
 
-everywhere = click.option("--all", "everywhere", is_flag=True, help="Look in every namespace, not only at your own runs.")
+everywhere = click.option(
+    "--all", "everywhere", is_flag=True, help="Look in every namespace, not only at your own runs."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
@@ -134,7 +136,9 @@ def logs(pathspec: str, stream: str | None, timestamps: bool, everywhere: bool) 
 @click.argument("pathspec")
 @click.option("--include", default="", metavar="A,B", help="Only these artifacts.")
 @click.option("--private", is_flag=True, help="Also those whose name starts with an underscore.")
-@click.option("--max-value-size", type=click.IntRange(min=1), default=1000, show_default=True, help="Cut longer values.")
+@click.option(
+    "--max-value-size", type=click.IntRange(min=1), default=1000, show_default=True, help="Cut longer values."
+)
 @everywhere
 def dump(pathspec: str, include: str, private: bool, max_value_size: int, everywhere: bool) -> None:
     """Load artifacts and print them."""

@@ -46,7 +46,13 @@ def top_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--datastore", type=click.Choice(["local", "s3"]), help="Where artifacts are kept."),
             click.option("--datastore-root", metavar="ROOT", help="A directory, or s3://bucket/prefix."),
             click.option("--metadata", type=click.Choice(["local", "service"]), help="Where executions are recorded."),
-            click.option("--with", "decorators", multiple=True, metavar="DECORATOR", help="Add a step decorator to every step that lacks it, as in --with batch:cpu=2."),
+            click.option(
+                "--with",
+                "decorators",
+                multiple=True,
+                metavar="DECORATOR",
+                help="Add a step decorator to every step that lacks it, as in --with batch:cpu=2.",
+            ),
             click.option("--quiet/--not-quiet", default=False, help="Print only what the steps print."),
         )
     ):
@@ -142,9 +148,21 @@ def run_command(cls: type[FlowSpec]) -> click.Command:
 
     run_options = [
         click.Option(["--tag", "tags"], multiple=True, help="Tag the run; may be repeated."),
-        click.Option(["--max-workers"], type=click.IntRange(min=1), default=16, show_default=True, help="Tasks at once."),
-        click.Option(["--max-num-splits"], type=click.IntRange(min=1), default=100, show_default=True, help="Children of one foreach."),
-        click.Option(["--run-id-file"], type=click.Path(dir_okay=False, path_type=Path), help="Write the run's id into this file."),
+        click.Option(
+            ["--max-workers"], type=click.IntRange(min=1), default=16, show_default=True, help="Tasks at once."
+        ),
+        click.Option(
+            ["--max-num-splits"],
+            type=click.IntRange(min=1),
+            default=100,
+            show_default=True,
+            help="Children of one foreach.",
+        ),
+        click.Option(
+            ["--run-id-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write the run's id into this file.",
+        ),
         click.Option(["--fresh"], is_flag=True, help="Give every task an interpreter of its own instead of a fork."),
     ]
     parameter_options = [parameter.option() for parameter in declared.values()]

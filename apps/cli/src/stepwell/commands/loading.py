@@ -85,8 +85,12 @@ def _the_flow(constructed: list[type[FlowSpec]], module: types.ModuleType, path:
     ]
     found = list(dict.fromkeys(constructed)) or defined
     if not found:
-        raise FlowFileError(f"{path} is no flow: it defines no subclass of FlowSpec.\nStart with: from stepwell import FlowSpec, step")
+        raise FlowFileError(
+            f"{path} is no flow: it defines no subclass of FlowSpec.\nStart with: from stepwell import FlowSpec, step"
+        )
     if len(found) > 1:
         names = ", ".join(cls.__name__ for cls in found)
-        raise FlowFileError(f"{path} has several flows ({names}): construct the one to run under if __name__ == '__main__'")
+        raise FlowFileError(
+            f"{path} has several flows ({names}): construct the one to run under if __name__ == '__main__'"
+        )
     return found[0]

@@ -25,7 +25,12 @@ _MOST_CLASHES = 1000
 def system_tags(user: str, runtime: str) -> tuple[str, ...]:
     """The tags that stepwell gives every run; `runtime` is "dev" or "production"."""
     python = ".".join(map(str, sys.version_info[:3]))
-    return (f"user:{user}", f"runtime:{runtime}", f"python_version:{python}", f"stepwell_version:{stepwell.__version__}")
+    return (
+        f"user:{user}",
+        f"runtime:{runtime}",
+        f"python_version:{python}",
+        f"stepwell_version:{stepwell.__version__}",
+    )
 
 
 def save_values(stores: Stores, values: Mapping[str, Any], what: str) -> dict[str, Reference]:

@@ -1,8 +1,8 @@
 """The log of an attempt: both streams in one object, one line each, with the time it was read.
 
-    stepwell-log 1
-    1764000000123 o a line of standard output
-    1764000000456 e a line of standard error
+stepwell-log 1
+1764000000123 o a line of standard output
+1764000000456 e a line of standard error
 """
 
 from __future__ import annotations

@@ -180,7 +180,9 @@ def find_task(records: Backend, flow: str, run_id: str, step: str, task_id: str)
         return None
 
 
-def find_failure(records: Backend, flow: str, run_id: str, step: str, task_id: str, attempt: int) -> FailureRecord | None:
+def find_failure(
+    records: Backend, flow: str, run_id: str, step: str, task_id: str, attempt: int
+) -> FailureRecord | None:
     """Why an attempt failed, or None where it left no word."""
     name = f"{task_directory(flow, run_id, step, task_id)}/{attempt}.failed.json"
     try:

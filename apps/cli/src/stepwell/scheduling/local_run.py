@@ -32,7 +32,7 @@ from stepwell.scheduling.schedule import Limits, Schedule
 class RunOptions:
     """What the command line says about a run. `fresh` gives every task an interpreter of its own."""
 
-    limits: Limits = Limits()
+    limits: Limits = attrs.field(factory=Limits)
     tags: tuple[str, ...] = ()
     fresh: bool = False
     quiet: bool = False
@@ -60,9 +60,7 @@ def run_flow(flow: FlowDefinition, values: Mapping[str, Any], settings: Settings
         run, claimed = claim_numbered_run(
             metadata,
             stores,
-            lambda run_id: new_claim(
-                flow, stores, run_id, user, parameters, constants, package, options.tags, system
-            ),
+            lambda run_id: new_claim(flow, stores, run_id, user, parameters, constants, package, options.tags, system),
             flow.name,
             user,
             options.tags,

@@ -205,10 +205,15 @@ class Schedule:
         retry = self._flow.decorator(spec.step, Retry)
         self._console.task_event(spec, attempt.place, "Task failed.")
         if self._failure or retry is None or spec.attempt >= retry.times:
-            self._fail(spec.step, f"{failure.message}\nTask {spec.pathspec}; its log: stepwell logs {spec.flow}/{spec.pathspec}")
+            self._fail(
+                spec.step,
+                f"{failure.message}\nTask {spec.pathspec}; its log: stepwell logs {spec.flow}/{spec.pathspec}",
+            )
             return
         seconds = retry.minutes_between_retries * 60
-        self._console.event(f"Task {spec.pathspec} is tried again in {seconds:g} seconds (attempt {spec.attempt + 2} of {retry.times + 1}).")
+        self._console.event(
+            f"Task {spec.pathspec} is tried again in {seconds:g} seconds (attempt {spec.attempt + 2} of {retry.times + 1})."
+        )
         self._waiting += 1
         self.loop.call_after(seconds, lambda: self._try_again(attempt))
 
