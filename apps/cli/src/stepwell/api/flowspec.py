@@ -34,7 +34,7 @@ class FlowSpec:
 
     def __init__(self, use_cli: bool = True) -> None:
         if use_cli:
-            from stepwell.commands.loading import flow_constructed
+            from stepwell.api.loading import flow_constructed
 
             flow_constructed(type(self))
 
@@ -81,9 +81,7 @@ class FlowSpec:
         Values are compared by content, without loading them. Raises `MergeConflict` where inputs differ,
         `MissingInMerge` where an `include` name is nowhere; then nothing is set.
         """
-        from stepwell.execution.merging import merge
-
-        merge(self, inputs, frozenset(exclude), frozenset(include))
+        self._stepwell_context.merge(self, inputs, frozenset(exclude), frozenset(include))
 
     def __getattr__(self, name: str) -> Any:
         """Load an artifact on first access."""

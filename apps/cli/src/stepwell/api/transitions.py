@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import attrs
+from flow_graph import Outcome
+
 from stepwell.errors import InvalidNext
-from stepwell.execution.records import Transition
 
 FORMS = (
     "use self.next(self.a), self.next(self.a, self.b), self.next(self.a, foreach='items') "
     "or self.next({value: self.a, ...}, condition='name')"
 )
+
+
+@attrs.frozen
+class Transition:
+    """What a finished task decided: where to go, and how wide or by which case."""
+
+    targets: tuple[str, ...] = ()
+    foreach: str | None = None
+    cardinality: int | None = None
+    condition: str | None = None
+    choice: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The part of it that the graph's walk needs."""
+        return Outcome(cardinality=self.cardinality, choice=self.choice)
 
 
 def read_transition(

@@ -67,7 +67,7 @@ class _Node:
         return f"{type(self).__name__}('{self.pathspec}')"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.path_components == self.path_components  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.path_components == self.path_components
 
     def __hash__(self) -> int:
         return hash((type(self), self.path_components))
@@ -206,7 +206,8 @@ class Run(_Node):
     @property
     def end_task(self) -> Task | None:
         """The task that ended the run; None where it never got there."""
-        record = find_task(datastore().records, *self.path_components, self._claim.end_step, "t0")
+        flow, run_id = self.path_components
+        record = find_task(datastore().records, flow, run_id, self._claim.end_step, "t0")
         return Task(f"{self.pathspec}/{record.step}/{record.task_id}") if record else None
 
     @property
@@ -306,7 +307,8 @@ class Task(_Node):
         return next((n for n in range(_MOST_ATTEMPTS, -1, -1) if self._failure_of(n)), 0)
 
     def _failure_of(self, attempt: int) -> FailureRecord | None:
-        return find_failure(datastore().records, *self.path_components, attempt)
+        flow, run_id, step, task_id = self.path_components
+        return find_failure(datastore().records, flow, run_id, step, task_id, attempt)
 
     @property
     def _failure(self) -> FailureRecord | None:
@@ -348,7 +350,8 @@ class Task(_Node):
 
     def loglines(self, stream: str = "") -> list[LogLine]:
         """What the task printed, line by line: to "stdout", "stderr", or both."""
-        lines = read_log(datastore().records, log_name(*self.path_components, self.current_attempt))
+        flow, run_id, step, task_id = self.path_components
+        lines = read_log(datastore().records, log_name(flow, run_id, step, task_id, self.current_attempt))
         return [line for line in lines if stream in ("", line.stream)]
 
     @property

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from stepwell.commands.terminal import guarded
 from stepwell.config import Settings, load_settings
 from stepwell.errors import StepwellError
+from stepwell.terminal import guarded
 
 if TYPE_CHECKING:
     from stepwell.api.definition import FlowDefinition
@@ -86,7 +86,7 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
     )
     @top_options
     @click.pass_context
-    def group(context: click.Context, **options: Any) -> None:
+    def group(context: click.Context, /, **options: Any) -> None:
         context.obj = open_flow(cls, file, options)
         if context.invoked_subcommand is None:
             context.invoke(commands["check"])
@@ -142,7 +142,7 @@ def run_command(cls: type[FlowSpec]) -> click.Command:
     declared = parameters(cls)
 
     @click.pass_obj
-    def run(context: FlowContext, **options: Any) -> None:
+    def run(context: FlowContext, /, **options: Any) -> None:
         values = {name: parameter.value(options.pop(name)) for name, parameter in declared.items()}
         run_with(context, values, options)
 

@@ -47,7 +47,7 @@ def _trigger(cls: type[FlowSpec]) -> click.Command:
     declared = parameters(cls)
 
     @click.pass_obj
-    def trigger(context: FlowContext, run_id_file: Path | None, **given: Any) -> None:
+    def trigger(context: FlowContext, /, run_id_file: Path | None, **given: Any) -> None:
         from stepwell.deploying.production import start
 
         values = {name: parameter.value(given[name]) for name, parameter in declared.items()}

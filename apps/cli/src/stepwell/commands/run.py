@@ -22,8 +22,8 @@ Run a flow file on this machine. It is the same as: python FILE.py [OPTIONS] run
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS] FILE [RUN OPTIONS]")
 def run(arguments: tuple[str, ...]) -> None:
     """Run a flow file on this machine: options before FILE as in `python FILE [OPTIONS] run [RUN OPTIONS]`."""
+    from stepwell.api.loading import load_flow
     from stepwell.commands.flow_cli import main
-    from stepwell.commands.loading import load_flow
 
     before, file, behind = _split(arguments)
     path = Path(file).resolve()

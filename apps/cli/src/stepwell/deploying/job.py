@@ -93,8 +93,8 @@ def main(folder: str) -> int:
 
 def _run_here(task: JobTask, stores: Stores, file: Path) -> int:
     """In the task's own process: load the flow, resolve the task, run it."""
-    from stepwell.commands.loading import load_flow
-    from stepwell.commands.terminal import guarded
+    from stepwell.api.loading import load_flow
+    from stepwell.terminal import guarded
 
     def work() -> int:
         flow = read_flow(load_flow(file), file)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 import attrs
 from flow_graph import task_id
 
+from stepwell.api.transitions import Transition
 from stepwell.execution.artifacts import Artifacts
-from stepwell.execution.records import Transition, read_task
+from stepwell.execution.merging import Input, merge
+from stepwell.execution.records import read_task
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores
 
@@ -25,6 +28,10 @@ class TaskContext:
     is_join: bool = False
     transition: Transition | None = None
     _items: dict[int, Any] = attrs.field(factory=dict)
+
+    def merge(self, flow: Any, inputs: Iterable[Input], exclude: frozenset[str], include: frozenset[str]) -> None:
+        """See `FlowSpec.merge_artifacts`."""
+        merge(flow, inputs, exclude, include)
 
     def foreach_item(self, depth: int) -> Any:
         """The item of the `foreach` at `depth` of the stack (0 is the outermost)."""

@@ -17,27 +17,11 @@ from typing import Any
 
 import attrs
 from cas_store import Backend, MissingObject, Reference
-from flow_graph import Outcome
 
+from stepwell.api.transitions import Transition
 from stepwell.errors import RecordError
 
 FORMAT = 1
-
-
-@attrs.frozen
-class Transition:
-    """What a finished task decided: where to go, and how wide or by which case."""
-
-    targets: tuple[str, ...] = ()
-    foreach: str | None = None
-    cardinality: int | None = None
-    condition: str | None = None
-    choice: str | None = None
-
-    @property
-    def outcome(self) -> Outcome:
-        """The part of it that the graph's walk needs."""
-        return Outcome(cardinality=self.cardinality, choice=self.choice)
 
 
 @attrs.frozen

@@ -10,13 +10,13 @@ from cas_store import Reference
 
 from stepwell.api.current import TaskFacts, enter_task
 from stepwell.api.definition import FlowDefinition
+from stepwell.api.transitions import Transition
 from stepwell.execution.artifacts import Artifacts, named
 from stepwell.execution.context import TaskContext
 from stepwell.execution.failures import describe_failure
 from stepwell.execution.merging import Input, Inputs
 from stepwell.execution.records import (
     TaskRecord,
-    Transition,
     done_name,
     encode,
     find_task,

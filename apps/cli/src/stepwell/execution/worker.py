@@ -9,7 +9,7 @@ from pathlib import Path
 def main(arguments: list[str]) -> int:
     """Load the flow, read the spec from standard input, run it; gives the exit status."""
     from stepwell.api.definition import read_flow
-    from stepwell.commands.loading import load_flow
+    from stepwell.api.loading import load_flow
     from stepwell.config import load_settings
     from stepwell.execution.spec import TaskSpec
     from stepwell.execution.stores import stores_at
@@ -23,6 +23,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    from stepwell.commands.terminal import guarded
+    from stepwell.terminal import guarded
 
     sys.exit(guarded(lambda: main(sys.argv[1:])))

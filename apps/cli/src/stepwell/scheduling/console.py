@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 
-from stepwell.commands.terminal import DIM, GREEN, RED, ProgressLine, paint
 from stepwell.execution.logs import timestamp
 from stepwell.execution.spec import TaskSpec
+from stepwell.terminal import DIM, GREEN, RED, ProgressLine, paint
 
 
 class Console:

@@ -14,10 +14,11 @@ from flow_graph import Outcome, PlannedTask, TaskName, Traversal, foreach_frames
 
 from stepwell.api.decorators.kinds import Batch, Retry
 from stepwell.api.definition import FlowDefinition
+from stepwell.api.transitions import Transition
 from stepwell.errors import RunFailed
 from stepwell.execution.history import attempt_history, step_history, task_history
 from stepwell.execution.logs import LogBuffer, log_name
-from stepwell.execution.records import FailureRecord, RunRecord, TaskRecord, Transition, find_failure, find_task
+from stepwell.execution.records import FailureRecord, RunRecord, TaskRecord, find_failure, find_task
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores
 from stepwell.scheduling.console import Console
