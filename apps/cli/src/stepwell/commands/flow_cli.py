@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from stepwell.commands.groups import StrictGroup
 from stepwell.config import Settings, load_settings
-from stepwell.errors import StepwellError
 from stepwell.terminal import guarded
 
 if TYPE_CHECKING:
@@ -95,31 +95,6 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
     for command in commands.values():
         group.add_command(command)
     return group
-
-
-class StrictGroup(click.Group):
-    """A group whose unknown commands and options end in one line, as all of our errors do."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """As click's, with its errors shown by click itself (usage, exit status 2)."""
-        try:
-            return super().main(*args, **kwargs)
-        except click.exceptions.Exit as stop:
-            raise SystemExit(stop.exit_code) from None
-        except click.Abort:
-            raise KeyboardInterrupt from None
-        except click.ClickException as error:
-            error.show()
-            raise SystemExit(error.exit_code) from None
-
-    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
-        """Find a command; one that a later version will have says so."""
-        if args and args[0] in NOT_BUILT_YET:
-            raise StepwellError(f"This version of stepwell has no '{args[0]}' yet; --help lists what it has")
-        return super().resolve_command(context, args)
-
-
-NOT_BUILT_YET = frozenset({"resume", "spin", "card", "package", "batch", "tag"})
 
 
 def flow_commands(cls: type[FlowSpec]) -> dict[str, click.Command]:

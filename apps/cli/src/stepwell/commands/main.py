@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stepwell.commands.flow_cli import StrictGroup
+from stepwell.commands.groups import StrictGroup
 from stepwell.terminal import guarded
 
 # name -> (module, attribute, what --help says): a command's module is imported when the command is called.

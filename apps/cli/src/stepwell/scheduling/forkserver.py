@@ -61,12 +61,12 @@ def _serve(channel: socket.socket, run_task: Callable[[str], int]) -> None:
     gc.freeze()  # what is imported is shared with every child: keep the collector from touching its pages
     children: set[int] = set()
     while True:
-        readable, _, _ = select.select([channel, wake], [], [])
+        readable, _, _ = select.select([channel.fileno(), wake], [], [])
         if wake in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
             _report_exits(channel, children)
-        if channel in readable:
+        if channel.fileno() in readable:
             message, descriptors, _, _ = socket.recv_fds(channel, len(RUN), 3)
             if not message:
                 break

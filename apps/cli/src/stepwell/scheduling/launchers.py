@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -70,7 +71,7 @@ class Pipes:
             reader, writer = os.pipe()
             os.set_blocking(reader, False)
             self.open[reader] = (stream, LineSplitter())
-            self.loop.add_reader(reader, lambda reader=reader: self._read(reader))  # type: ignore[misc]
+            self.loop.add_reader(reader, functools.partial(self._read, reader))
             writers.append(writer)
         return writers[0], writers[1]
 

@@ -25,7 +25,7 @@ class EventLoop:
             os.set_blocking(descriptor, False)
         self.add_reader(self._wake, self._take_over)
 
-    def add_reader(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def add_reader(self, descriptor: int, callback: Callable[[], object]) -> None:
         """Call back whenever the descriptor is readable, or at its end."""
         self._selector.register(descriptor, selectors.EVENT_READ, callback)
 

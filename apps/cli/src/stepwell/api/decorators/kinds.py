@@ -18,7 +18,7 @@ class Retry(StepDecorator):
 
     name: ClassVar[str] = "retry"
     times: int = attrs.field(default=3, validator=[instance_of(int), ge(0), le(4)])
-    minutes_between_retries: float = attrs.field(default=2, validator=[_number, ge(0)])
+    minutes_between_retries: float = attrs.field(default=2.0, validator=[_number, ge(0)])
 
 
 @attrs.frozen
@@ -26,7 +26,7 @@ class Resources(StepDecorator):
     """What a step needs from a cluster: `cpu` cores, `memory` in MiB, `gpu` devices. No effect on a laptop."""
 
     name: ClassVar[str] = "resources"
-    cpu: float = attrs.field(default=1, validator=[_number, ge(0)])
+    cpu: float = attrs.field(default=1.0, validator=[_number, ge(0)])
     memory: int = attrs.field(default=4096, validator=[instance_of(int), ge(4)])
     gpu: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
 
