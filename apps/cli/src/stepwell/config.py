@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -204,3 +205,14 @@ def metadata_url(settings: Settings) -> str:
     root = settings.get("STEPWELL_DATASTORE_ROOT")
     directory = Path(root).expanduser().resolve() if root and not root.startswith("s3://") else local_root()
     return f"sqlite:///{directory / 'metadata.db'}"
+
+
+def service_options(settings: Settings) -> dict[str, Any]:
+    """What the metadata service wants to see besides its URL; raises `SettingsError` for headers that are no JSON object."""
+    if settings.get("STEPWELL_METADATA") != "service":
+        return {}
+    headers = settings.get("STEPWELL_SERVICE_HEADERS")
+    return {
+        "auth_key": settings.get("STEPWELL_SERVICE_AUTH_KEY"),
+        "headers": parse_config(headers, "STEPWELL_SERVICE_HEADERS") if headers else None,
+    }

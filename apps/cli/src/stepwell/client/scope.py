@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import TYPE_CHECKING
 
-from stepwell.config import datastore_root, load_settings, metadata_url, user_name
+from stepwell.config import datastore_root, load_settings, metadata_url, service_options, user_name
 from stepwell.execution.stores import Stores, stores_at
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def default_namespace_name() -> str:
 def metadata_store() -> MetadataStore:
     """The metadata store that the settings name; one per place, shared."""
     settings = load_settings()
-    return _metadata_store(metadata_url(settings), settings.get("STEPWELL_SERVICE_AUTH_KEY"))
+    options = service_options(settings)
+    return _metadata_store(metadata_url(settings), json.dumps(options))
 
 
 def datastore() -> Stores:
@@ -50,10 +52,10 @@ def datastore() -> Stores:
 
 
 @functools.cache
-def _metadata_store(url: str, auth_key: str | None) -> MetadataStore:
+def _metadata_store(url: str, options: str) -> MetadataStore:
     from meta_client import open_store
 
-    return open_store(url, auth_key=auth_key) if url.startswith("http") else open_store(url)
+    return open_store(url, **json.loads(options))
 
 
 @functools.cache

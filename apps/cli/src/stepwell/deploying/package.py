@@ -26,6 +26,7 @@ REQUIREMENTS = {
     "boto3": "boto3>=1.36",
     "click": "click>=8.1.7",
     "requests": "requests>=2.31",
+    "pyfastcdc": "pyfastcdc>=0.3,<0.4",
     "backports.zstd": "backports.zstd>=1.0; python_version<'3.14'",
 }
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})

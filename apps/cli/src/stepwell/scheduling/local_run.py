@@ -14,7 +14,7 @@ import attrs
 
 from stepwell.api.decorators.kinds import Batch
 from stepwell.api.definition import FlowDefinition
-from stepwell.config import Settings, metadata_url, user_name
+from stepwell.config import Settings, metadata_url, service_options, user_name
 from stepwell.errors import RunFailed, SettingsError
 from stepwell.execution.claims import claim_numbered_run, end_run, new_claim, save_values, system_tags
 from stepwell.execution.records import RunRecord
@@ -52,7 +52,7 @@ def run_flow(flow: FlowDefinition, values: Mapping[str, Any], settings: Settings
     console = Console(options.quiet)
     if why_not:
         console.warn(f"Every task gets a fresh interpreter, which is slower: {why_not}")
-    with open_store(metadata_url(settings), **_service_options(settings)) as metadata:
+    with open_store(metadata_url(settings), **service_options(settings)) as metadata:
         package = _package(flow, stores)
         parameters = save_values(stores, values, "parameter")
         constants = save_values(stores, flow.constants, "constant")
@@ -145,13 +145,3 @@ def _package(flow: FlowDefinition, stores: Stores) -> tuple[str, str] | None:
     from stepwell.deploying.package import upload_package
 
     return upload_package(flow.file, stores)
-
-
-def _service_options(settings: Settings) -> dict[str, Any]:
-    """What the metadata service wants to see besides its URL."""
-    if settings.get("STEPWELL_METADATA") != "service":
-        return {}
-    import json
-
-    headers = settings.get("STEPWELL_SERVICE_HEADERS")
-    return {"auth_key": settings.get("STEPWELL_SERVICE_AUTH_KEY"), "headers": json.loads(headers) if headers else None}

@@ -1,0 +1,26 @@
+"""What a job finds in its environment: the same for one that the local scheduler submits and one of a state machine."""
+
+from __future__ import annotations
+
+from stepwell.api.definition import FlowDefinition
+from stepwell.config import Settings
+from stepwell.deploying.job import FLOW, FLOW_FILE, PACKAGE, PACKAGE_URL, ROOT, S3_ENDPOINT
+
+# Settings that a job needs to register what it did; secrets are not among them.
+_PASSED_ON = ("STEPWELL_METADATA", "STEPWELL_AWS_REGION", "STEPWELL_BATCH_PIP_INDEX_URL")
+
+
+def flow_environment(flow: FlowDefinition, root: str, package: tuple[str, str], settings: Settings) -> dict[str, str]:
+    """What all jobs of a flow share; `package` is the code package's digest and where it lies."""
+    digest, url = package
+    values = {
+        FLOW: flow.name,
+        FLOW_FILE: flow.file.name,
+        ROOT: root,
+        PACKAGE: digest,
+        PACKAGE_URL: url,
+        S3_ENDPOINT: settings.get("STEPWELL_S3_ENDPOINT_URL"),
+        "STEPWELL_SERVICE_URL": settings.get("STEPWELL_SERVICE_INTERNAL_URL") or settings.get("STEPWELL_SERVICE_URL"),
+        **{name: settings.get(name) for name in _PASSED_ON},
+    }
+    return {name: value for name, value in values.items() if value}
