@@ -100,6 +100,12 @@ class BatchLauncher:
     # On the thread
 
     def _work(self) -> None:
+        try:
+            self._take_orders()
+        except Exception as error:  # the run must not wait for a thread that is gone
+            self._loop.call_from_thread(functools.partial(_raise, error))
+
+    def _take_orders(self) -> None:
         pause = _SHORTEST_PAUSE
         while True:
             try:
@@ -137,11 +143,12 @@ class BatchLauncher:
         """Look after all jobs; says whether anything happened."""
         try:
             self._client.refresh(self._jobs.values())
-            return any([self._follow(spec, job) for spec, job in list(self._jobs.items())])
+            followed = [self._follow(spec, job) for spec, job in list(self._jobs.items())]
         except ComputeBatchError as error:
             if not error.retryable:
                 raise
             return False
+        return any(followed)
 
     def _follow(self, spec: TaskSpec, job: Job) -> bool:
         lines = job.new_log_lines()
@@ -163,3 +170,7 @@ def _task_environment(spec: TaskSpec) -> dict[str, str]:
         ITERATION: str(iteration),
         ATTEMPT_BASE: str(spec.attempt),
     }
+
+
+def _raise(error: Exception) -> None:
+    raise error
