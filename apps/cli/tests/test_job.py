@@ -24,6 +24,7 @@ BASE = {"STEPWELL_FLOW": "F", "STEPWELL_STEP": "s", "STEPWELL_RUN_ID": "12"}
         ({"STEPWELL_FOREACH_PATH": "3-1"}, "t3-1", 0),
         ({"AWS_BATCH_JOB_ARRAY_INDEX": "7"}, "t7", 0),
         ({"STEPWELL_FOREACH_PATH": "3", "AWS_BATCH_JOB_ARRAY_INDEX": "7"}, "t3-7", 0),
+        ({"STEPWELL_ARRAY_OFFSET": "10000", "AWS_BATCH_JOB_ARRAY_INDEX": "7"}, "t10007", 0),
         ({"STEPWELL_ITERATION": "2"}, "t0-r2", 0),
         ({"AWS_BATCH_JOB_ATTEMPT": "3"}, "t0", 2),
         ({"STEPWELL_ATTEMPT_BASE": "4", "AWS_BATCH_JOB_ATTEMPT": "1"}, "t0", 4),

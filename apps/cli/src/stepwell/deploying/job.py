@@ -27,7 +27,7 @@ from stepwell.scheduling.launchers import Exit, ForkLauncher
 from stepwell.scheduling.loop import EventLoop
 
 RUN_ID, STEP = "STEPWELL_RUN_ID", "STEPWELL_STEP"
-PATH, ITERATION = "STEPWELL_FOREACH_PATH", "STEPWELL_ITERATION"
+PATH, ITERATION, OFFSET = "STEPWELL_FOREACH_PATH", "STEPWELL_ITERATION", "STEPWELL_ARRAY_OFFSET"
 ATTEMPT_BASE, FLOW, FLOW_FILE = "STEPWELL_ATTEMPT_BASE", "STEPWELL_FLOW", "STEPWELL_FLOW_FILE"
 ROOT, S3_ENDPOINT = "STEPWELL_DATASTORE_ROOT", "STEPWELL_S3_ENDPOINT_URL"
 PACKAGE, PACKAGE_URL = "STEPWELL_PACKAGE", "STEPWELL_PACKAGE_URL"
@@ -56,10 +56,10 @@ class JobTask:
 
 
 def read_environment(environment: Mapping[str, str]) -> JobTask:
-    """The task of this job; an array job's child adds its own index to the foreach path."""
+    """The task of this job; an array job's child adds its own index, counted from an offset, to the foreach path."""
     path = tuple(int(index) for index in environment.get(PATH, "").split("-") if index)
     if "AWS_BATCH_JOB_ARRAY_INDEX" in environment:
-        path = (*path, int(environment["AWS_BATCH_JOB_ARRAY_INDEX"]))
+        path = (*path, int(environment["AWS_BATCH_JOB_ARRAY_INDEX"]) + int(environment.get(OFFSET, "0")))
     counter = int(environment.get("AWS_BATCH_JOB_ATTEMPT", "1"))
     return JobTask(
         flow=environment[FLOW],
