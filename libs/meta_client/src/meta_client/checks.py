@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meta_client.errors import InvalidRequest
-from meta_client.records import Artifact, Id, Metadatum, Step, Task
+from meta_client.records import Artifact, Id, Metadatum
 
 LONGEST_NAME = 255
 """Characters of a name, a type or a location: what the databases of existing services hold."""
 
 LARGEST_ATTEMPT = 2**15 - 1
 STATUSES = ("running", "completed", "failed")
-Record = Step | Task | Artifact | Metadatum
 
 
 def is_numeric(value: Id) -> bool:
@@ -72,40 +71,43 @@ def check_user(user: object) -> None:
         check_text("user", user, longest=LONGEST_NAME)
 
 
-def check_record(record: Record) -> None:
-    """A record that is to be registered."""
-    check_name("flow_id", record.flow_id)
-    check_id("run_id", record.run_id)
-    check_name("step_name", record.step_name)
-    check_user(record.user_name)
-    if isinstance(record, Task):
-        check_new_id("task_id", record.task_id)
-    elif isinstance(record, Artifact):
-        check_id("task_id", record.task_id)
-        check_artifact(record)
-    elif isinstance(record, Metadatum):
-        check_id("task_id", record.task_id)
-        check_metadatum(record)
+def check_path(flow: str, run: Id | None = None, step: str | None = None, task: Id | None = None) -> None:
+    """A path of a flow, run, step or task: as much of it as is given."""
+    check_name("flow_id", flow)
+    if run is not None:
+        check_id("run_id", run)
+    if step is not None:
+        check_name("step_name", step)
+    if task is not None:
+        check_id("task_id", task)
 
 
 def check_artifact(artifact: Artifact) -> None:
     """What an artifact says about its value."""
+    check_user(artifact.user_name)
     check_name("name", artifact.name)
     check_text("location", artifact.location, longest=LONGEST_NAME)
     check_text("ds_type", artifact.ds_type, longest=LONGEST_NAME)
     for field in ("sha", "type", "content_type"):
         check_text(field, getattr(artifact, field), longest=LONGEST_NAME)
-    if not 0 <= artifact.attempt_id <= LARGEST_ATTEMPT:
-        raise InvalidRequest("attempt_id", artifact.attempt_id, f"it must be between 0 and {LARGEST_ATTEMPT}")
+    check_attempt(artifact.attempt_id)
+
+
+def check_attempt(attempt: int | None) -> None:
+    """The number of an attempt; None where the latest is meant."""
+    if attempt is not None and not 0 <= attempt <= LARGEST_ATTEMPT:
+        raise InvalidRequest("attempt_id", attempt, f"it must be between 0 and {LARGEST_ATTEMPT}")
 
 
 def check_metadatum(metadatum: Metadatum) -> None:
     """What a metadatum says."""
+    check_user(metadatum.user_name)
     check_text("field_name", metadatum.field_name, longest=LONGEST_NAME)
     check_text("type", metadatum.type, longest=LONGEST_NAME)
     check_text("value", metadatum.value)
-    if metadatum.tags is not None:
-        check_tags("tags", metadatum.tags)
+    for field, tags in (("tags", metadatum.tags), ("system_tags", metadatum.system_tags)):
+        if tags is not None:
+            check_tags(field, tags)
 
 
 def check_status(status: str | None) -> None:

@@ -166,9 +166,7 @@ class Task:
     def from_wire(cls, data: object) -> Task:
         """Read a JSON object; raises `InvalidRecord`."""
         wire = _Reader("task", data)
-        return cls(
-            **wire.task_path(), **wire.common(), last_heartbeat_ts=wire.optional_number("last_heartbeat_ts")
-        )
+        return cls(**wire.task_path(), **wire.common(), last_heartbeat_ts=wire.optional_number("last_heartbeat_ts"))
 
     def to_wire(self) -> Wire:
         """The JSON object."""
@@ -207,7 +205,7 @@ class Artifact:
     def from_wire(cls, data: object) -> Artifact:
         """Read a JSON object; raises `InvalidRecord`. What is null or missing of the value's description reads as ""."""
         wire = _Reader("artifact", data)
-        described = {key: wire.text_or_empty(key) for key in _ARTIFACT_TEXTS}
+        described: Wire = {key: wire.text_or_empty(key) for key in _ARTIFACT_TEXTS}
         return cls(
             **wire.task_path(),
             name=wire.text("name"),

@@ -42,6 +42,11 @@ def encode_tags(tags: Tags) -> str | None:
     return None if tags is None else json.dumps(tags, ensure_ascii=False)
 
 
+def encode_tag(tag: str) -> str:
+    """A tag's JSON text, as it stands in that of its list."""
+    return json.dumps(tag, ensure_ascii=False)
+
+
 @functools.lru_cache(maxsize=1024)
 def decode_tags(text: str | None) -> Tags:
     """The tags of JSON text."""

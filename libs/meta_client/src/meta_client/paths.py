@@ -1,0 +1,30 @@
+"""Where a record belongs: as a tuple to look it up by, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import attrs
+
+from meta_client.records import Artifact, Id, Metadatum, Task
+
+TaskPath = tuple[str, Id, str, Id]
+OfTask = TypeVar("OfTask", Artifact, Metadatum)
+
+
+def path_of(record: Task | Artifact | Metadatum) -> TaskPath:
+    """Flow, run, step and task."""
+    return record.flow_id, record.run_id, record.step_name, record.task_id
+
+
+def placed(records: Iterable[OfTask], task: Task) -> list[OfTask]:
+    """The records with the task's path."""
+    flow, run, step, task_id = path_of(task)
+    return [attrs.evolve(each, flow_id=flow, run_id=run, step_name=step, task_id=task_id) for each in records]
+
+
+def in_words(*path: Id | None) -> str:
+    """Such as "step MyFlow/12/train", for messages."""
+    kind = ("flow", "run", "step", "task", "artifact")[len(path) - 1]
+    return f"{kind} {'/'.join(map(str, path))}"
