@@ -12,7 +12,8 @@ MetadataServiceError
 ├── DatabaseFailure           500  Postgres refused a statement: a defect or a damaged database
 ├── ForeignSchema                  the database belongs to something else
 ├── SchemaTooNew                   the database was migrated by a later, incompatible service
-└── EmbeddedPostgresError          the private Postgres could not be found, made or started
+├── EmbeddedPostgresError          the private Postgres could not be found, made or started
+└── CannotListen                   the address to serve on is taken, forbidden or not of this machine
 """
 
 from __future__ import annotations
@@ -136,3 +137,13 @@ class SchemaTooNew(MetadataServiceError):
 
 class EmbeddedPostgresError(MetadataServiceError):
     """The private Postgres could not be found, made, started or stopped."""
+
+
+class CannotListen(MetadataServiceError):
+    """Nothing can be served on ``host`` and ``port``."""
+
+    def __init__(self, host: str, port: int, problem: str) -> None:
+        super().__init__(
+            f"cannot listen on {host}:{port}: {problem}. Choose others with --host and --port (0: any free)"
+        )
+        self.host, self.port = host, port

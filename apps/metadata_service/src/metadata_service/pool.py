@@ -18,7 +18,13 @@ import attrs
 import psycopg2
 import psycopg2.extensions
 
-from metadata_service.errors import DatabaseFailure, DatabaseUnavailable, InvalidRequest, MetadataServiceError, PoolTimeout
+from metadata_service.errors import (
+    DatabaseFailure,
+    DatabaseUnavailable,
+    InvalidRequest,
+    MetadataServiceError,
+    PoolTimeout,
+)
 
 Connection = psycopg2.extensions.connection
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meta_client.records import Artifact, Flow, Metadatum, Run, Step, Task
+from meta_client.records import Artifact, Flow, Metadatum, Run, Step, Task, verified_user
 
 from metadata_service.paging import Key
 
@@ -17,7 +17,7 @@ Row = tuple[Any, ...]
 def flow(row: Row) -> Flow:
     """A flow."""
     flow_id, user_name, ts_epoch, tags, system_tags = row
-    return Flow(flow_id, user_name, ts_epoch, tags, system_tags)
+    return Flow(flow_id=flow_id, user_name=user_name, ts_epoch=ts_epoch, tags=tags, system_tags=system_tags)
 
 
 def flow_keys(row: Row) -> tuple[Key, ...]:
@@ -27,17 +27,16 @@ def flow_keys(row: Row) -> tuple[Key, ...]:
 
 def run(row: Row) -> Run:
     """A run, with its status if that was selected."""
-    flow_id, run_number, run_id, user_name, ts_epoch, tags, system_tags, heartbeat, *status = row
-    verified = user_name is not None and f"user:{user_name}" in (system_tags or ())
+    flow_id, run_number, run_name, user_name, ts_epoch, tags, system_tags, heartbeat, *status = row
     return Run(
         flow_id=flow_id,
-        run_number=run_id or run_number,
+        run_id=run_name or run_number,
         user_name=user_name,
         ts_epoch=ts_epoch,
         tags=tags,
         system_tags=system_tags,
         last_heartbeat_ts=heartbeat,
-        user=user_name if verified else None,
+        user=verified_user(user_name, system_tags),
         status=status[0] if status else None,
     )
 
@@ -49,10 +48,10 @@ def run_keys(row: Row) -> tuple[Key, ...]:
 
 def step(row: Row) -> Step:
     """A step, with the tags of its run; its run's number is always a string."""
-    flow_id, run_number, run_id, tags, system_tags, step_name, user_name, ts_epoch = row
+    flow_id, run_number, run_name, tags, system_tags, step_name, user_name, ts_epoch = row
     return Step(
         flow_id=flow_id,
-        run_number=run_id or str(run_number),
+        run_id=run_name or run_number,
         step_name=step_name,
         user_name=user_name,
         ts_epoch=ts_epoch,
@@ -63,12 +62,24 @@ def step(row: Row) -> Step:
 
 def task(row: Row) -> Task:
     """A task, with the tags of its run."""
-    flow_id, run_number, run_id, tags, system_tags, step_name, task_id, task_name, user_name, ts_epoch, heartbeat = row
+    (
+        flow_id,
+        run_number,
+        run_name,
+        tags,
+        system_tags,
+        step_name,
+        task_number,
+        task_name,
+        user_name,
+        ts_epoch,
+        heartbeat,
+    ) = row
     return Task(
         flow_id=flow_id,
-        run_number=run_id or run_number,
+        run_id=run_name or run_number,
         step_name=step_name,
-        task_id=task_name or task_id,
+        task_id=task_name or task_number,
         user_name=user_name,
         ts_epoch=ts_epoch,
         tags=tags,
@@ -84,20 +95,20 @@ def task_keys(row: Row) -> tuple[Key, ...]:
 
 def pathspec(row: Row) -> str:
     """``flow/run/step/task`` of a task."""
-    flow_id, run_number, run_id, step_name, task_id, task_name = row
-    return f"{flow_id}/{run_id or run_number}/{step_name}/{task_name or task_id}"
+    flow_id, run_number, run_name, step_name, task_number, task_name = row
+    return f"{flow_id}/{run_name or run_number}/{step_name}/{task_name or task_number}"
 
 
 def metadatum(row: Row) -> Metadatum:
     """A metadata row, with its own tags."""
-    flow_id, run_number, run_id, step_name, task_id, task_name, *own = row
+    flow_id, run_number, run_name, step_name, task_number, task_name, *own = row
     id_, field_name, value, type_, user_name, ts_epoch, tags, system_tags = own
     return Metadatum(
         id=id_,
         flow_id=flow_id,
-        run_number=run_id or run_number,
+        run_id=run_name or run_number,
         step_name=step_name,
-        task_id=task_name or task_id,
+        task_id=task_name or task_number,
         field_name=field_name,
         value=value,
         type=type_,
@@ -115,13 +126,13 @@ def metadatum_keys(row: Row) -> tuple[Key, ...]:
 
 def artifact(row: Row) -> Artifact:
     """An artifact pointer, with the tags of its run."""
-    flow_id, run_number, run_id, step_name, task_id, task_name, tags, system_tags, *own = row
+    flow_id, run_number, run_name, step_name, task_number, task_name, tags, system_tags, *own = row
     name, location, ds_type, sha, type_, content_type, attempt_id, user_name, ts_epoch = own
     return Artifact(
         flow_id=flow_id,
-        run_number=run_id or run_number,
+        run_id=run_name or run_number,
         step_name=step_name,
-        task_id=task_name or task_id,
+        task_id=task_name or task_number,
         name=name,
         location=location,
         ds_type=ds_type,

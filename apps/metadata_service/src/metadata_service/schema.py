@@ -48,7 +48,9 @@ class SchemaState:
 def migrations() -> tuple[Migration, ...]:
     """All migrations this service knows, in order."""
     files = (resources.files("metadata_service") / "migrations").iterdir()
-    return tuple(_read(file.name, file.read_text()) for file in sorted(files, key=lambda f: f.name) if _is_sql(file.name))
+    return tuple(
+        _read(file.name, file.read_text()) for file in sorted(files, key=lambda f: f.name) if _is_sql(file.name)
+    )
 
 
 def latest_version() -> int:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import attrs
 
 
+def _prefix(text: str) -> str:
+    inner = text.strip("/")
+    return f"/{inner}" if inner else ""
+
+
 @attrs.frozen
 class Settings:
     """Settings of one service process. Times are in seconds, sizes in bytes."""
 
     database_url: str = attrs.field(repr=False)  # holds the password
-    prefix: str = ""  # all routes are mounted below it
+    prefix: str = attrs.field(default="", converter=_prefix)  # all routes are mounted below it: "" or "/path"
     pool_size: int = 8  # connections per worker process: one per thread
     pool_wait_s: float = 10.0
     connection_lifetime_s: float = 1800.0

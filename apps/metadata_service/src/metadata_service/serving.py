@@ -1,0 +1,123 @@
+"""The application under gunicorn, embedded: one process that listens and watches, worker processes of threads."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from metadata_service.app import create_app
+from metadata_service.errors import CannotListen
+from metadata_service.settings import Settings
+
+GRACE_S = 30  # what is being answered when the service stops gets so long
+_LONGEST_REQUEST_LINE = 8190  # bytes, gunicorn's largest: paths of five encoded names of 255 characters are long
+
+
+def stop_on_sigterm() -> None:
+    """Until the server takes over, SIGTERM unwinds the stack, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to an address, that accepts nothing yet; port 0 takes a free one. Raises `CannotListen`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        raise CannotListen(host, port, error.strerror or str(error)) from error
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """The URL of a bound socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_public(bound: socket.socket) -> bool:
+    """Whether other machines may reach it."""
+    return not ipaddress.ip_address(bound.getsockname()[0]).is_loopback
+
+
+def serve(settings: Settings, bound: socket.socket, *, workers: int, threads: int, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is being answered; ends by `SystemExit`.
+
+    ``ready`` is called when connections are accepted.
+    """
+    configuration = {
+        "bind": f"fd://{bound.detach()}",
+        "workers": workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "keepalive": 75,
+        "graceful_timeout": GRACE_S,
+        "limit_request_line": _LONGEST_REQUEST_LINE,
+        "logger_class": _Log,
+        "control_socket_disable": True,
+        "when_ready": lambda _: ready(),
+        "post_worker_init": _leave_sigint_to_the_parent,
+    }
+    _Server(create_app(settings), configuration).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    def __init__(self, app: Flask, configuration: dict[str, Any]) -> None:
+        self._app, self._configuration = app, configuration
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._configuration.items():
+            if name in self.cfg.settings:  # what a later gunicorn switches on, an earlier one does not have
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    def spawn_worker(self) -> Any:
+        """Fork; a worker ends here and does not unwind what its parent has opened."""
+        parent = os.getpid()
+        try:
+            return super().spawn_worker()
+        except SystemExit as ended:
+            if os.getpid() == parent:
+                raise
+            logging.shutdown()
+            os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+    def handle_int(self) -> None:
+        """Ctrl-C is as graceful as SIGTERM; a second one ends it."""
+        self.handle_term()
+
+
+def _leave_sigint_to_the_parent(_worker: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to the workers too
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """Gunicorn's own messages go where ours go."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
