@@ -1,0 +1,56 @@
+"""The one place that knows boto3: its client, and its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sched_sfn.errors import MissingExtra, SchedSfnError, ServiceError
+
+PASSING = frozenset(
+    {
+        "InternalFailure",
+        "InternalServerError",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "StateMachineDeleting",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Error codes that say: not now."""
+
+Client = Any
+"""boto3 makes its clients' methods at run time: there is no class to name."""
+
+
+def make_client(endpoint_url: str | None) -> Client:
+    """A client of Step Functions from the environment. Raises MissingExtra, ServiceError (no region, a malformed URL)."""
+    try:
+        import boto3
+    except ImportError as error:
+        raise MissingExtra from error
+    with calling("make a client of Step Functions"):
+        return boto3.client("stepfunctions", endpoint_url=endpoint_url)
+
+
+@contextmanager
+def calling(action: str, **known: SchedSfnError) -> Iterator[None]:
+    """Turn errors of boto3 into ours: those whose code is in `known` into the error given there, others into ServiceError."""
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+        if code in known:
+            raise known[code] from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        passing = code in PASSING or status >= 500
+        raise ServiceError(action, f"{code}: {message}", code, retryable=passing) from error
+    except HTTPClientError as error:
+        raise ServiceError(action, f"{error}.", retryable=True) from error
+    except (BotoCoreError, ValueError) as error:
+        raise ServiceError(action, f"{error}.") from error

@@ -1,0 +1,187 @@
+"""Run steps as jobs of AWS Batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+from flow_graph import Node
+
+from sched_sfn import quotas
+from sched_sfn.errors import CompileError, InvalidName
+from sched_sfn.running import S3Record, StepTask
+from sched_sfn.values import Template
+
+SUBMIT = "arn:aws:states:::batch:submitJob.sync"
+# The submission failed, not the job: Batch takes about 50 submissions a second from an account.
+RETRY_SUBMISSION = {
+    "ErrorEquals": ["Batch.AWSBatchException", "Batch.ServerException", "Batch.TooManyRequestsException"],
+    "IntervalSeconds": 2,
+    "BackoffRate": 2,
+    "MaxAttempts": 10,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
+}
+EXPECTED = {"execution": 80, "task_id": 32, "path": 32, "iteration": 8, "offset": 8, "input": 2}
+"""Bytes that a slot is expected to take when it is filled."""
+
+
+@attrs.frozen(kw_only=True)
+class BatchJob:
+    """The job that runs a step.
+
+    - `definition`, `queue`: names or ARNs.
+    - `name`: the job's name; that of flow and step if left out.
+    - `environment`: variables of the container, plain text or templates; the rest is in the job definition.
+    - `command`, `vcpus`, `memory_mib`, `gpus`: in place of the job definition's.
+    - `attempts`: how often Batch tries (1 to 10), `attempt_seconds`: how long one attempt may take (60 at least), in place of
+      the job definition's.
+    - `wait_seconds`: how long the machine waits for the job, queueing and all attempts included; for ever, if left out.
+    - `tags`: of the job.
+    - `more`: further arguments of SubmitJob, `{"ShareIdentifier": "a", "SchedulingPriorityOverride": 5}`.
+    """
+
+    definition: str
+    queue: str
+    name: str | None = None
+    environment: Mapping[str, str | Template] = attrs.field(factory=dict)
+    command: Sequence[str | Template] = ()
+    vcpus: float | None = None
+    memory_mib: int | None = None
+    gpus: int | None = None
+    attempts: int | None = None
+    attempt_seconds: int | None = None
+    wait_seconds: int | None = None
+    tags: Mapping[str, str] = attrs.field(factory=dict)
+    more: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def knows_offset(self) -> bool:
+        """Whether the job is told the offset, so that several arrays can share a foreach."""
+        texts = [*self.environment.values(), *self.command]
+        return any(isinstance(text, Template) and "offset" in text.slots for text in texts)
+
+
+@attrs.frozen
+class BatchRunner:
+    """Runs each step as a job of AWS Batch, a foreach over one step as an array job.
+
+    - `job`: the job of every step but those in `jobs`.
+    - `record`: where a step that decides leaves its decision.
+    - `jobs`: by step, its own job.
+
+    The job succeeds (exit status 0) if and only if its task is done. Where it is one of an array, Batch tells it its index
+    in `AWS_BATCH_JOB_ARRAY_INDEX`.
+    """
+
+    job: BatchJob
+    record: S3Record
+    jobs: Mapping[str, BatchJob] = attrs.field(factory=dict)
+
+    def supports_arrays(self, node: Node) -> bool:
+        """Always: see `StepRunner`."""
+        return True
+
+    def decision(self, node: Node) -> S3Record:
+        """See `StepRunner`."""
+        return self.record
+
+    def state(self, task: StepTask) -> dict[str, Any]:
+        """See `StepRunner`. Raises QuotaExceeded, InvalidName, and CompileError where a job cannot know which task it is."""
+        job = self.jobs.get(task.step, self.job)
+        check_job(job, task)
+        state: dict[str, Any] = {"Type": "Task", "Resource": SUBMIT, "Arguments": arguments(job, task)}
+        if job.wait_seconds is not None:
+            state["TimeoutSeconds"] = job.wait_seconds
+        return {**state, "Retry": [RETRY_SUBMISSION]}
+
+
+def arguments(job: BatchJob, task: StepTask) -> dict[str, Any]:
+    """The arguments of SubmitJob, which the state language spells with capitals."""
+    found: dict[str, Any] = {
+        "JobName": job_name(job, task),
+        "JobQueue": task.fill(job.queue),
+        "JobDefinition": task.fill(job.definition),
+        "ArrayProperties": {"Size": str(task.width)} if task.width is not None else None,
+        "ContainerOverrides": overrides(job, task),
+        "RetryStrategy": {"Attempts": job.attempts} if job.attempts is not None else None,
+        "Timeout": {"AttemptDurationSeconds": job.attempt_seconds} if job.attempt_seconds is not None else None,
+        "Tags": {key: task.fill(value) for key, value in job.tags.items()},
+        **job.more,
+    }
+    return {key: value for key, value in found.items() if value not in (None, {})}
+
+
+def overrides(job: BatchJob, task: StepTask) -> dict[str, Any]:
+    """What is different from the job definition."""
+    resources = {"VCPU": job.vcpus, "MEMORY": job.memory_mib, "GPU": job.gpus}
+    found = {
+        "Command": [task.fill(word) for word in job.command],
+        "Environment": [{"Name": name, "Value": task.fill(value)} for name, value in job.environment.items()],
+        "ResourceRequirements": [
+            {"Type": kind, "Value": f"{value:g}" if kind == "VCPU" else str(value)}
+            for kind, value in resources.items()
+            if value is not None
+        ],
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def job_name(job: BatchJob, task: StepTask) -> str:
+    """The name of the job."""
+    return job.name or f"{task.flow}-{task.step}"[: quotas.JOB_NAME]
+
+
+# ---- checks
+
+
+def check_job(job: BatchJob, task: StepTask) -> None:
+    """Raise QuotaExceeded, InvalidName or CompileError if Batch would refuse the job, or run the wrong tasks."""
+    step, name = task.step, job_name(job, task)
+    if not name.replace("-", "").replace("_", "").isascii() or not name.replace("-", "").replace("_", "").isalnum():
+        raise InvalidName("a job", name, "Batch takes letters, digits, hyphens and underscores")
+    quotas.require(
+        f"The name of step {step!r}'s job", "characters of a job's name", quotas.JOB_NAME, len(name), "", step
+    )
+    if job.attempts is not None and not 1 <= job.attempts <= quotas.ATTEMPTS:
+        raise CompileError(f"Step {step!r} has {job.attempts} attempts; Batch allows 1 to {quotas.ATTEMPTS}.", step)
+    if job.attempt_seconds is not None and job.attempt_seconds < quotas.SHORTEST_TIMEOUT:
+        raise CompileError(
+            f"Attempts of step {step!r} may take {job.attempt_seconds} s; Batch allows no less than "
+            f"{quotas.SHORTEST_TIMEOUT} s. Enforce a shorter one in the job itself.",
+            step,
+        )
+    for variable in job.environment:
+        if variable.startswith("AWS_BATCH"):
+            raise CompileError(f"The job of step {step!r} sets {variable}, which is Batch's own to set.", step)
+    if task.offset != "0" and not job.knows_offset():
+        raise CompileError(
+            f"A foreach over step {step!r} may be wider than one array, and its job would not know which items are its own: "
+            'give it a variable with Template("{offset}"), to be added to AWS_BATCH_JOB_ARRAY_INDEX.',
+            step,
+        )
+    check_overrides(job, task)
+
+
+def check_overrides(job: BatchJob, task: StepTask) -> None:
+    """Raise QuotaExceeded if the overrides are too long, with what templates are expected to take; the input counts nothing."""
+
+    def expected(text: str | Template) -> str:
+        if isinstance(text, str):
+            return text
+        return text.fill({"step": task.step, **{slot: "x" * size for slot, size in EXPECTED.items()}})
+
+    texts = {
+        "Command": [expected(word) for word in job.command],
+        "Environment": [{"Name": name, "Value": expected(value)} for name, value in job.environment.items()],
+    }
+    size = len(json.dumps({**overrides(job, task), **texts}, separators=(",", ":")).encode())
+    quotas.require(
+        f"The job of step {task.step!r}",
+        "bytes of container overrides",
+        quotas.OVERRIDES,
+        size,
+        "Move variables into the job definition, or their values to S3.",
+        task.step,
+    )

@@ -1,0 +1,171 @@
+"""A machine in an account: created, changed, started, deleted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from sched_sfn import quotas
+from sched_sfn.aws import Client, calling, make_client
+from sched_sfn.errors import DeploymentNotFound, ExecutionExists
+from sched_sfn.execution import Execution
+from sched_sfn.machine import StateMachine, to_json
+
+Applied = Literal["created", "updated", "unchanged"]
+
+
+class Deployment:
+    """A state machine in the account and region of the client, under a name. Constructing one sends nothing.
+
+    - `machine`: a StateMachine, or a definition as plain data.
+    - `role_arn`: the role that the machine takes; it is in the machine's own account.
+    - `tags`: set on the state machine; other tags that it has are left alone.
+    - `client`: the caller's boto3 client of Step Functions; else one is made from the environment, with `endpoint_url`.
+
+    Every method may raise ServiceError. Raises InvalidName.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        machine: StateMachine | Mapping[str, Any],
+        role_arn: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        client: Client | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
+        self.name = quotas.check_name("a state machine", name)
+        self.definition = dict(machine.definition if isinstance(machine, StateMachine) else machine)
+        self.role_arn = role_arn
+        self.tags = dict(tags or {})
+        self.client = client if client is not None else make_client(endpoint_url)
+
+    @classmethod
+    def get(cls, name: str, *, client: Client | None = None, endpoint_url: str | None = None) -> Deployment:
+        """The deployment of that name, with definition, role and tags as they are in the account.
+
+        Raises DeploymentNotFound.
+        """
+        client = client if client is not None else make_client(endpoint_url)
+        found, tags = read_machine(client, name, find_machine(client, name))
+        return cls(name, json.loads(found["definition"]), found["roleArn"], tags=tags, client=client)
+
+    def __repr__(self) -> str:
+        return f"<Deployment {self.arn}>"
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the state machine, whether or not it exists yet: it lies in the account of its role."""
+        _, partition, _, _, account, *_ = self.role_arn.split(":")
+        return f"arn:{partition}:states:{self.client.meta.region_name}:{account}:stateMachine:{self.name}"
+
+    def apply(self) -> Applied:
+        """Create the state machine, or make it the same as this one; says which. Executions under way keep their definition.
+
+        Of an unchanged machine it reads only: two calls.
+        """
+        try:
+            found, tags = read_machine(self.client, self.name, self.arn)
+        except DeploymentNotFound:
+            self._create()
+            return "created"
+        applied: Applied = "unchanged"
+        if json.loads(found["definition"]) != self.definition or found["roleArn"] != self.role_arn:
+            self._update()
+            applied = "updated"
+        if changed := {key: value for key, value in self.tags.items() if tags.get(key) != value}:
+            self._tag(changed)
+            applied = "updated"
+        return applied
+
+    def start(self, input: Any = None, name: str | None = None) -> Execution:  # noqa: A002 - as AWS calls it
+        """Start an execution with this input (JSON-able, an empty object by default).
+
+        With a name, starting is idempotent while it runs: the same name and input give the same execution. Raises
+        InvalidName, QuotaExceeded (input above 256 KiB), ExecutionExists, DeploymentNotFound.
+        """
+        text = json.dumps({} if input is None else input, ensure_ascii=False)
+        size = len(text.encode())
+        quotas.require(
+            "The input", "bytes of a state's payload", quotas.PAYLOAD, size, "Put it on S3, and pass its address."
+        )
+        more = {} if name is None else {"name": quotas.check_name("an execution", name)}
+        with calling(
+            f"start the state machine {self.name!r}",
+            StateMachineDoesNotExist=DeploymentNotFound(self.name),
+            ExecutionAlreadyExists=ExecutionExists(self.name, name or ""),
+        ):
+            started = self.client.start_execution(stateMachineArn=self.arn, input=text, **more)
+        return Execution(started["executionArn"], self.client, input=json.loads(text), started=started["startDate"])
+
+    def execution(self, name: str) -> Execution:
+        """The execution of that name. Raises ServiceError if there is none."""
+        arn = self.arn.replace(":stateMachine:", ":execution:")
+        return Execution(f"{arn}:{name}", self.client).refresh()
+
+    def executions(self, status: str | None = None) -> Iterator[Execution]:
+        """The executions, the latest first, of one status if it is given; without their input and output. In pages."""
+        more = {} if status is None else {"statusFilter": status}
+        with calling(f"list executions of {self.name!r}", StateMachineDoesNotExist=DeploymentNotFound(self.name)):
+            for page in self.client.get_paginator("list_executions").paginate(stateMachineArn=self.arn, **more):
+                for found in page["executions"]:
+                    yield Execution(
+                        found["executionArn"],
+                        self.client,
+                        found["status"],
+                        started=found["startDate"],
+                        ended=found.get("stopDate"),
+                    )
+
+    def delete(self) -> None:
+        """Delete the state machine; executions under way are ended by AWS. Nothing happens if there is none."""
+        with calling(f"delete the state machine {self.name!r}"):
+            self.client.delete_state_machine(stateMachineArn=self.arn)
+
+    def _create(self) -> None:
+        with calling(f"create the state machine {self.name!r}"):
+            self.client.create_state_machine(
+                name=self.name, definition=self._text(), roleArn=self.role_arn, type="STANDARD", tags=as_list(self.tags)
+            )
+
+    def _update(self) -> None:
+        with calling(f"change the state machine {self.name!r}"):
+            self.client.update_state_machine(stateMachineArn=self.arn, definition=self._text(), roleArn=self.role_arn)
+
+    def _tag(self, tags: Mapping[str, str]) -> None:
+        with calling(f"tag the state machine {self.name!r}"):
+            self.client.tag_resource(resourceArn=self.arn, tags=as_list(tags))
+
+    def _text(self) -> str:
+        text = to_json(self.definition, indent=None)
+        size = len(text.encode())
+        quotas.require(
+            f"The state machine {self.name!r}", "bytes of a definition", quotas.DEFINITION, size, "Divide the flow."
+        )
+        return text
+
+
+def find_machine(client: Client, name: str) -> str:
+    """The ARN of the state machine of that name. Raises DeploymentNotFound."""
+    with calling("list the state machines"):
+        for page in client.get_paginator("list_state_machines").paginate():
+            for found in page["stateMachines"]:
+                if found["name"] == name:
+                    return str(found["stateMachineArn"])
+    raise DeploymentNotFound(name)
+
+
+def read_machine(client: Client, name: str, arn: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """A state machine as AWS describes it, and its tags. Raises DeploymentNotFound."""
+    absent = DeploymentNotFound(name)
+    with calling(f"read the state machine {name!r}", StateMachineDoesNotExist=absent, ResourceNotFound=absent):
+        found = client.describe_state_machine(stateMachineArn=arn)
+        tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
+    return found, {tag["key"]: tag["value"] for tag in tags}
+
+
+def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as AWS wants them."""
+    return [{"key": key, "value": value} for key, value in tags.items()]

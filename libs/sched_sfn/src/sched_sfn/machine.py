@@ -1,0 +1,67 @@
+"""A compiled state machine, as a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import attrs
+from flow_graph import FlowGraph
+
+from sched_sfn import quotas
+from sched_sfn.costs import Cost, Costs
+from sched_sfn.fan_outs import FanOut
+
+
+@attrs.frozen
+class StateMachine:
+    """A graph as a state machine; `compile_machine` makes it.
+
+    - `definition`: the Amazon States Language, as plain data.
+    - `fan_outs`: how each foreach is spread, and why.
+    - `read_steps`: the steps whose decision the machine reads in a state of its own.
+    """
+
+    definition: dict[str, Any]
+    graph: FlowGraph
+    fan_outs: Mapping[str, FanOut]
+    read_steps: Collection[str] = ()
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The definition as JSON text, for people by default, as short as can be with `indent=None`."""
+        return to_json(self.definition, indent)
+
+    def cost(self, cardinalities: Mapping[str, int] | None = None, rounds: Mapping[str, int] | None = None) -> Cost:
+        """What an execution costs at most.
+
+        `cardinalities` has the widths of foreach steps, `rounds` how often recursive switches run; 1 where it says nothing.
+        """
+        return Costs(self.graph, self.fan_outs, self.read_steps, cardinalities or {}, rounds or {}).execution()
+
+    def check(self, cardinalities: Mapping[str, int] | None = None) -> None:
+        """Raise QuotaExceeded if AWS would refuse the machine, or break off an execution at these widths."""
+        size = len(self.to_json(indent=None).encode())
+        name = f"The state machine of {self.graph.name}"
+        quotas.require(name, "bytes of a definition", quotas.DEFINITION, size, "Divide the flow.")
+        cost = self.cost(cardinalities)
+        quotas.require(
+            name,
+            "events in the history of an execution",
+            quotas.EVENTS,
+            cost.events,
+            'Choose FanOut("distributed") for its widest foreach.',
+        )
+        quotas.require(
+            name,
+            "bytes of a state's payload",
+            quotas.PAYLOAD,
+            cost.payload_bytes,
+            "Nest two foreaches of smaller width.",
+        )
+
+
+def to_json(definition: Mapping[str, Any], indent: int | None = 2) -> str:
+    """A definition as JSON text."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(definition, indent=indent, separators=separators, ensure_ascii=False)

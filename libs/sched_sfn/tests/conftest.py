@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from stepwell_testing.aws_rig import Rig
+
+
+@pytest.fixture(scope="session")
+def rig() -> Iterator[Rig]:
+    with Rig(engine="process", parallel=2, timeout_speed=60) as running:
+        yield running
