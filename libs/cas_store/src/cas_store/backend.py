@@ -15,6 +15,8 @@ Bytes = bytes | bytearray | memoryview
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 RESERVED = ".tmp"
+MAX_NAME_BYTES = 900
+"""In UTF-8. S3 allows 1,024, a prefix included."""
 
 
 @attrs.frozen
@@ -27,7 +29,7 @@ class Stat:
 
 def check_name(name: str) -> str:
     """The name itself if every backend can keep it and it stays below its root; `BadName` otherwise."""
-    if not isinstance(name, str) or _FORBIDDEN.search(name) or len(name) > 900:
+    if not isinstance(name, str) or _FORBIDDEN.search(name) or len(name) > MAX_NAME_BYTES:
         raise BadName(name)
     parts = name.split("/")
     if parts[0] == RESERVED:
@@ -37,9 +39,11 @@ def check_name(name: str) -> str:
             raise BadName(name)
     if not name.isascii():
         try:
-            name.encode("utf-8")
+            length = len(name.encode("utf-8"))
         except UnicodeEncodeError as error:
             raise BadName(name) from error
+        if length > MAX_NAME_BYTES:
+            raise BadName(name)
     return name
 
 
@@ -94,6 +98,10 @@ class Backend(ABC):
     def create_parts(self, name: str, parts: Iterable[Bytes], size: int) -> bool:
         """As ``create``, of ``size`` bytes given in parts; override it where large data need not be held in memory."""
         return self.create(name, b"".join(parts))
+
+    def replace_parts(self, name: str, parts: Iterable[Bytes], size: int) -> None:
+        """As ``replace``, of ``size`` bytes given in parts; override it where large data need not be held in memory."""
+        self.replace(name, b"".join(parts))
 
     def stats(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """As ``names``, with each name's `Stat`; override it where a listing knows both."""

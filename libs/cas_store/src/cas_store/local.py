@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -77,9 +78,13 @@ class LocalBackend(Backend):
 
     def replace(self, name: str, data: Bytes) -> None:
         """Store, whatever was there: a temporary file renamed."""
+        self.replace_parts(name, (data,), memoryview(data).nbytes)
+
+    def replace_parts(self, name: str, parts: Iterable[Bytes], size: int) -> None:
+        """As ``replace``, holding one part at a time."""
         path = self._path(name)
         with _mapped_errors(name):
-            writing.replace_file(self.root, path, (data,), self._finish(memoryview(data).nbytes))
+            writing.replace_file(self.root, path, parts, self._finish(size))
             self._named(path)
 
     def read(self, name: str) -> bytes:
@@ -112,7 +117,10 @@ class LocalBackend(Backend):
     def stat(self, name: str) -> Stat:
         """Size and time of the file."""
         with _mapped_errors(name):
-            return _stat(os.stat(self._path(name)))
+            found = os.stat(self._path(name))
+            if stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "a directory, which is no name", name)
+            return _stat(found)
 
     def delete(self, name: str) -> None:
         """Remove the file; directories stay."""

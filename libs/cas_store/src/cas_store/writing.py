@@ -37,17 +37,29 @@ Finish = Callable[[int], None]
 def create_file(root: str, path: str, parts: Iterable[Bytes], finish: Finish, way: str | None = None) -> bool:
     """Make ``path`` hold ``parts`` unless it exists; whether this call made it. ``finish`` sees the whole file's descriptor.
 
-    The directory is made when needed. ``parts`` is iterated again only if it is a sequence: a way that turns out to be
-    lacking is noticed before the first part is taken, or the parts are a tuple.
+    The directory is made when needed. ``parts`` is iterated again only if it is a tuple: with others, what the file system lacks
+    is found out beforehand.
     """
-    while True:
-        used = way or WAYS[_known.get(root, 0 if hasattr(os, "O_TMPFILE") else 1)]
+    if way is None and root not in _known and not isinstance(parts, tuple):
+        _find_out(root)
+    ways = (way,) if way else WAYS[_known.get(root, 0 if hasattr(os, "O_TMPFILE") else 1) :]
+    for used in ways:
         try:
-            return _IN_THAT_WAY[used](root, path, parts, finish)
+            made = _IN_THAT_WAY[used](root, path, parts, finish)
         except _Lacking as lacking:
-            if way or used == WAYS[-1]:
-                raise lacking.error from None
-            _known[root] = WAYS.index(used) + 1
+            error = lacking.error
+        else:
+            if made:
+                _known[root] = WAYS.index(used)
+            return made
+    raise error
+
+
+def _find_out(root: str) -> None:
+    """Which way works, by an empty file."""
+    probe = f"{root}/{RESERVED}/{os.getpid()}-{os.urandom(8).hex()}"
+    create_file(root, probe, (), lambda _: None)
+    os.unlink(probe)
 
 
 def replace_file(root: str, path: str, parts: Iterable[Bytes], finish: Finish) -> None:
