@@ -36,7 +36,9 @@ class TaskSpec:
 
     def to_json(self) -> str:
         """The spec as text; `from_json` reads it back."""
-        return json.dumps({"format": FORMAT, **attrs.asdict(self)}, separators=(",", ":"))
+        frames = [attrs.asdict(frame) for frame in self.frames]
+        data = {"format": FORMAT, **attrs.asdict(self, recurse=False), "frames": frames}
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> TaskSpec:

@@ -51,8 +51,10 @@ class EventLoop:
     def run_once(self) -> None:
         """Wait for the next event or timer and handle what is due."""
         timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+        watched = self._selector.get_map()
         for key, _ in self._selector.select(timeout):
-            key.data()
+            if watched.get(key.fd) is key:  # an earlier callback may have closed it
+                key.data()
         while self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2]()
 
