@@ -38,37 +38,45 @@ class Part:
     loops: bool = False
 
 
-def sequences(depth: int, min_size: int = 1) -> st.SearchStrategy[tuple[Part, ...]]:
-    """Sequences of parts nested up to `depth`."""
-    return st.lists(parts(depth), min_size=min_size, max_size=3).map(tuple)
+# What one number stands for: a part without its arms, and how many arms it has. The simplest comes first, as a failing
+# example is shrunk towards it. At most one case of a switch may be empty: two would be two keys for one target.
+CODES: tuple[tuple[str, int, bool, bool], ...] = (
+    # kind, arms, the last one is empty, loops
+    ("linear", 0, False, False),
+    ("foreach", 1, False, False),
+    ("split", 2, False, False),
+    ("switch", 2, False, False),
+    ("split", 3, False, False),
+    ("switch", 3, False, False),
+    ("switch", 2, True, False),
+    ("switch", 3, True, False),
+    ("switch", 2, False, True),
+    ("switch", 2, True, True),
+    ("foreach", 1, False, False),
+)
 
 
-def parts(depth: int) -> st.SearchStrategy[Part]:
-    """Parts nested up to `depth`."""
-    linear = st.just(Part("linear"))
-    if depth == 0:
-        return linear
-    inner = st.deferred(lambda: sequences(depth - 1))
-    cases = st.deferred(lambda: sequences(depth - 1, min_size=0))
-    return st.one_of(
-        linear,
-        st.builds(Part, st.just("foreach"), st.tuples(inner)),
-        st.builds(Part, st.just("split"), st.lists(inner, min_size=2, max_size=3).map(tuple)),
-        # At most one case may be empty: two would be two keys for one target, and with one more that is too few.
-        st.builds(
-            Part,
-            st.just("switch"),
-            st.tuples(inner, cases) | st.tuples(inner, inner, cases),
-            st.booleans(),
-        ),
-    )
+def parse_parts(numbers: Iterator[int], depth: int) -> tuple[Part, ...]:
+    """A sequence of one to three parts, nested up to `depth`, that numbers stand for; they may run out.
+
+    Drawing numbers and parsing them is many times cheaper than drawing the tree, and shrinks as well.
+    """
+    parts: list[Part] = []
+    goes_on = True
+    while goes_on and len(parts) < 3:
+        goes_on, code = divmod(next(numbers, 0), len(CODES))
+        kind, arms, skips, loops = CODES[code if depth else 0]
+        full = [parse_parts(numbers, depth - 1) for _ in range(arms - skips)]
+        parts.append(Part(kind, (*full, *([()] if skips else [])), loops))
+    return tuple(parts)
 
 
 @st.composite
 def graphs(draw: st.DrawFn, max_depth: int = 3) -> FlowGraph:
     """Well-formed graphs, each nested up to `max_depth`."""
+    numbers = draw(st.lists(st.integers(0, 2 * len(CODES) - 1), max_size=40))
     layout = Layout()
-    layout.lay_sequence(draw(sequences(max_depth)), "end", before_join=False, first="start")
+    layout.lay_sequence(parse_parts(iter(numbers), max_depth), "end", before_join=False, first="start")
     layout.nodes["end"] = Node("end", End())
     return FlowGraph("Drawn", layout.nodes)
 
