@@ -78,7 +78,7 @@ def digraph(graph: FlowGraph) -> Any:
         import networkx  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise MissingExtra("networkx", "networkx") from error
-    result = networkx.DiGraph(name=graph.name)
+    result: Any = networkx.DiGraph(name=graph.name)
     for node in graph:
         result.add_node(node.name, kind=node.kind, doc=node.doc, file=node.file, line=node.line)
     for source, target, label in edges(graph):

@@ -62,7 +62,7 @@ def parse_parts(numbers: Iterator[int], depth: int) -> tuple[Part, ...]:
     Drawing numbers and parsing them is many times cheaper than drawing the tree, and shrinks as well.
     """
     parts: list[Part] = []
-    goes_on = True
+    goes_on = 1
     while goes_on and len(parts) < 3:
         goes_on, code = divmod(next(numbers, 0), len(CODES))
         kind, arms, skips, loops = CODES[code if depth else 0]
@@ -197,8 +197,8 @@ def builder_of(graph: FlowGraph) -> GraphBuilder:
     """A builder with the steps of a graph; it knows no configuration values, so with these it comes out different."""
     builder = GraphBuilder(graph.name, graph.doc)
     for node in graph.nodes.values():
-        flags = {"join": node.takes_inputs, "start": node.starts, "end": node.ends}
-        builder.step(node.name, **builder_arguments(node.transition), **flags, doc=node.doc)
+        how = builder_arguments(node.transition)
+        builder.step(node.name, **how, join=node.takes_inputs, start=node.starts, end=node.ends, doc=node.doc)
     return builder
 
 
