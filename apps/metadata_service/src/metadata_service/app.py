@@ -10,10 +10,10 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter, ValidationError
 
-from metadata_service import answers
+from metadata_service import answers, operations, routes
 from metadata_service.errors import MetadataServiceError
+from metadata_service.observing import observe
 from metadata_service.pool import Pool, connect
-from metadata_service.routes import blueprint
 from metadata_service.settings import Settings
 from metadata_service.storage import Storage
 
@@ -57,7 +57,9 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["metadata_service"] = Storage(_pool(settings), run_inactive_s=settings.run_inactive_s)
     app.config["HEARTBEAT_INTERVAL_S"] = settings.heartbeat_interval_s
-    app.register_blueprint(blueprint, url_prefix=settings.prefix or None)
+    app.extensions["metadata_service.metrics"] = observe(app)
+    for blueprint in (routes.blueprint, operations.blueprint):
+        app.register_blueprint(blueprint, url_prefix=settings.prefix or None)
     _forget_head(app)
     app.register_error_handler(MetadataServiceError, _refused)
     app.register_error_handler(HTTPException, _not_routed)

@@ -8,17 +8,19 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from metadata_service.app import create_app
 from metadata_service.errors import CannotListen
 from metadata_service.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 GRACE_S = 30  # what is being answered when the service stops gets so long
 _LONGEST_REQUEST_LINE = 8190  # bytes, gunicorn's largest: paths of five encoded names of 255 characters are long
@@ -72,7 +74,11 @@ def serve(settings: Settings, bound: socket.socket, *, workers: int, threads: in
         "when_ready": lambda _: ready(),
         "post_worker_init": _leave_sigint_to_the_parent,
     }
-    _Server(create_app(settings), configuration).run()
+    with tempfile.TemporaryDirectory(prefix="metadata-service-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when the library is first imported
+        from metadata_service.app import create_app
+
+        _Server(create_app(settings), configuration).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]

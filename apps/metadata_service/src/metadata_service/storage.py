@@ -21,7 +21,7 @@ from metadata_service.incoming import NewArtifact, NewMetadatum, NewObject, TagM
 from metadata_service.paging import Order, Page
 from metadata_service.pool import Pool
 from metadata_service.rows import Row
-from metadata_service.schema import read_state
+from metadata_service.schema import SchemaState, read_state
 from metadata_service.sql import Where
 from metadata_service.tags import mutated
 
@@ -71,6 +71,11 @@ class Storage:
         """Raise `DatabaseUnavailable` unless the database answers."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+
+    def state(self) -> SchemaState:
+        """What the database is at. Raises `ForeignSchema` or `SchemaTooNew`."""
+        with self._pool.connection() as connection:
+            return read_state(connection)
 
     # flows
 
@@ -274,8 +279,7 @@ class Storage:
         """Serve what the schema can. A migration beside a running service is noticed when it is first needed."""
         if self._version >= version:
             return
-        with self._pool.connection() as connection:
-            self._version = read_state(connection).version
+        self._version = self.state().version
         if self._version < version:
             raise SchemaTooOld(what, have=self._version, need=version)
 
