@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stepwell.api.parameters import Parameter
 from stepwell.api.transitions import read_transition
 from stepwell.errors import InvalidNext
+from stepwell.terminal import say_error
+from stepwell.tracebacks import show_mistakes_in_one_line
 
 if TYPE_CHECKING:
     from stepwell.execution.context import TaskContext
 
 F = TypeVar("F", bound=Callable[..., None])
+
+show_mistakes_in_one_line(say_error)
 
 
 def step(function: F) -> F:

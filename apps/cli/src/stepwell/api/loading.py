@@ -12,7 +12,8 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepwell.errors import FlowFileError
+from stepwell.errors import FlowFileError, StepwellError
+from stepwell.tracebacks import located, users_part, without_ours
 
 if TYPE_CHECKING:
     from stepwell.api.flowspec import FlowSpec
@@ -49,7 +50,7 @@ def load_flow(path: Path) -> type[FlowSpec]:
     sys.path.insert(0, str(path.parent))
     _constructed = []
     try:
-        exec(_compile(source, path), module.__dict__)
+        _execute(_compile(source, path), module, str(path))
         return _the_flow(_constructed, module, path)
     finally:
         _constructed = None
@@ -73,6 +74,16 @@ def _compile(source: bytes, path: Path) -> types.CodeType:
         raise FlowFileError(f"{path}:{error.lineno}: this is no Python: {error.msg}") from None
     except ValueError as error:
         raise FlowFileError(f"{path} is no Python file: {error}") from None
+
+
+def _execute(code: types.CodeType, module: types.ModuleType, path: str) -> None:
+    try:
+        exec(code, module.__dict__)
+    except StepwellError as error:
+        raise FlowFileError(located(error, path)) from None
+    except Exception as error:
+        shown = without_ours(error, users_part(error.__traceback__))
+        raise FlowFileError(f"{path} cannot be imported: {type(error).__name__}: {error}\n{shown}") from None
 
 
 def _the_flow(constructed: list[type[FlowSpec]], module: types.ModuleType, path: Path) -> type[FlowSpec]:

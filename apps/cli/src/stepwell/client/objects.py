@@ -14,6 +14,7 @@ import attrs
 from cas_store import MissingObject, Reference
 from meta_client import NotFound as NoSuchRecord
 from meta_client import Run as RunEntry
+from meta_client import Task as TaskEntry
 
 from stepwell.client.scope import datastore, get_namespace, metadata_store
 from stepwell.errors import InvalidPathspec, NamespaceMismatch, NotFound
@@ -186,8 +187,8 @@ class Run(_Node):
 
     def steps(self) -> Iterator[Step]:
         """The steps that ran, newest first."""
-        entries = metadata_store().list_steps(*self.path_components)
-        for entry in sorted(entries, key=lambda one: one.ts_epoch or 0, reverse=True):
+        flow, run_id = self.path_components
+        for entry in reversed(metadata_store().list_steps(flow, run_id)):
             yield Step(f"{self.pathspec}/{entry.step_name}")
 
     def __iter__(self) -> Iterator[Step]:
@@ -345,8 +346,9 @@ class Task(_Node):
     @property
     def metadata_dict(self) -> dict[str, str]:
         """What is registered about the task by field name, the newest of each."""
-        entries = sorted(metadata_store().list_metadata(*self.path_components), key=lambda one: one.ts_epoch or 0)
-        return {entry.field_name: entry.value for entry in entries}
+        flow, run_id, step, task_id = self.path_components
+        entry = TaskEntry(flow_id=flow, run_id=run_id, step_name=step, task_id=task_id)
+        return {one.field_name: one.value for one in reversed(metadata_store().list_metadata(entry))}
 
     def loglines(self, stream: str = "") -> list[LogLine]:
         """What the task printed, line by line: to "stdout", "stderr", or both."""

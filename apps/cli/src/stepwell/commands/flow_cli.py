@@ -39,23 +39,40 @@ def _program(file: Path) -> str:
     return f"python {file.name}"
 
 
+# The first three are settings, which read their environment variables themselves.
+TOP_OPTIONS = (
+    click.option(
+        "--datastore",
+        allow_from_autoenv=False,
+        type=click.Choice(["local", "s3"]),
+        help="Where artifacts are kept.",
+    ),
+    click.option(
+        "--datastore-root",
+        allow_from_autoenv=False,
+        metavar="ROOT",
+        help="A directory, or s3://bucket/prefix.",
+    ),
+    click.option(
+        "--metadata",
+        allow_from_autoenv=False,
+        type=click.Choice(["local", "service"]),
+        help="Where executions are recorded.",
+    ),
+    click.option(
+        "--with",
+        "decorators",
+        multiple=True,
+        metavar="DECORATOR",
+        help="Add a step decorator to every step that lacks it, as in --with batch:cpu=2.",
+    ),
+    click.option("--quiet/--not-quiet", default=False, help="Print only what the steps print."),
+)
+
+
 def top_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that stand before a flow's command, and that `stepwell run` and the others take too."""
-    for option in reversed(
-        (
-            click.option("--datastore", type=click.Choice(["local", "s3"]), help="Where artifacts are kept."),
-            click.option("--datastore-root", metavar="ROOT", help="A directory, or s3://bucket/prefix."),
-            click.option("--metadata", type=click.Choice(["local", "service"]), help="Where executions are recorded."),
-            click.option(
-                "--with",
-                "decorators",
-                multiple=True,
-                metavar="DECORATOR",
-                help="Add a step decorator to every step that lacks it, as in --with batch:cpu=2.",
-            ),
-            click.option("--quiet/--not-quiet", default=False, help="Print only what the steps print."),
-        )
-    ):
+    for option in reversed(TOP_OPTIONS):
         command = option(command)
     return command
 
