@@ -55,6 +55,12 @@ def job_spec(flow: FlowDefinition, step: str, settings: Settings, environment: d
     )
 
 
+def queue_of(flow: FlowDefinition, step: str, settings: Settings) -> str:
+    """The queue of a step's jobs."""
+    batch = flow.decorator(step, Batch)
+    return (batch and batch.queue) or settings.require("STEPWELL_BATCH_QUEUE", "AWS Batch")
+
+
 def _matching_image() -> str:
     return f"python:{sys.version_info[0]}.{sys.version_info[1]}"
 

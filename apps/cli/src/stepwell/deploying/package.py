@@ -16,6 +16,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from cas_store import ContentStore, MemoryBackend
+
 from stepwell.errors import StepwellError
 from stepwell.execution.stores import Stores
 
@@ -35,8 +37,17 @@ LIMIT_BYTES = 100 * 1024 * 1024
 
 def upload_package(flow_file: Path, stores: Stores) -> tuple[str, str]:
     """Store the package; gives its digest and the `s3://` URL (or path) under which a job finds the very bytes."""
-    digest = stores.content.put(build_package(flow_file), plain=True)
-    return str(digest), f"{stores.root}/objects/{stores.content.location(digest)}"
+    return _put(build_package(flow_file), stores.content, stores.root)
+
+
+def package_address(flow_file: Path, stores: Stores) -> tuple[str, str]:
+    """What `upload_package` would give; nothing is stored."""
+    return _put(build_package(flow_file), ContentStore(MemoryBackend()), stores.root)
+
+
+def _put(package: bytes, content: ContentStore, root: str) -> tuple[str, str]:
+    digest = content.put(package, plain=True)
+    return str(digest), f"{root}/objects/{content.location(digest)}"
 
 
 def build_package(flow_file: Path) -> bytes:
