@@ -39,18 +39,18 @@ def make_client(endpoint_url: str | None) -> Client:
 @contextmanager
 def calling(action: str, **known: SchedSfnError) -> Iterator[None]:
     """Turn errors of boto3 into ours: those whose code is in `known` into the error given there, others into ServiceError."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore import exceptions as boto
 
     try:
         yield
-    except ClientError as error:
+    except boto.ClientError as error:
         code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
         if code in known:
             raise known[code] from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         passing = code in PASSING or status >= 500
         raise ServiceError(action, f"{code}: {message}", code, retryable=passing) from error
-    except HTTPClientError as error:
+    except (boto.ConnectionError, boto.HTTPClientError) as error:
         raise ServiceError(action, f"{error}.", retryable=True) from error
-    except (BotoCoreError, ValueError) as error:
+    except (boto.BotoCoreError, ValueError) as error:
         raise ServiceError(action, f"{error}.") from error

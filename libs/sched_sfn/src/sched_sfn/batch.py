@@ -170,7 +170,7 @@ def check_overrides(job: BatchJob, task: StepTask) -> None:
     def expected(text: str | Template) -> str:
         if isinstance(text, str):
             return text
-        return text.fill({"step": task.step, **{slot: "x" * size for slot, size in EXPECTED.items()}})
+        return text.fill({"step": (task.step,), **{slot: ("x" * size,) for slot, size in EXPECTED.items()}})
 
     texts = {
         "Command": [expected(word) for word in job.command],

@@ -34,23 +34,26 @@ class StepTask:
         return self.node.name
 
     @property
-    def task_id(self) -> Part:
-        """The task's id, as `flow_graph.task_id` gives it."""
-        path = self.path or "0"
+    def task_id(self) -> tuple[Part, ...]:
+        """The pieces of the task's id, as `flow_graph.task_id` gives it."""
         if isinstance(self.iteration, str):
-            return f"t{path}" if isinstance(path, str) else Jsonata(f"'t' & {path.text}")
-        round_ = self.iteration.text
-        prefix = f"'t{path}'" if isinstance(path, str) else f"'t' & {path.text}"
-        return Jsonata(f"{prefix} & ({round_} = '0' ? '' : '-r' & {round_})")
+            return ("t", self.path or "0")
+        text = self.iteration.text
+        return ("t", self.path or "0", Jsonata(f"({text} = '0' ? '' : '-r' & {text})"))
 
     def fill(self, text: str | Template) -> str:
         """A text as a value of the state: literal, or a template with its slots filled."""
         if isinstance(text, str):
             return joined(text)
-        slots: dict[str, Part] = {
-            "execution": self.execution, "input": self.input, "step": self.step, "path": self.path,
-            "iteration": self.iteration, "task_id": self.task_id, "offset": self.offset,
-        }  # fmt: skip
+        slots: dict[str, tuple[Part, ...]] = {
+            "execution": (self.execution,),
+            "input": (self.input,),
+            "step": (self.step,),
+            "path": (self.path,),
+            "iteration": (self.iteration,),
+            "task_id": self.task_id,
+            "offset": (self.offset,),
+        }
         return text.fill(slots)
 
 

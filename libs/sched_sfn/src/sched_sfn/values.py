@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Mapping
 
 import attrs
 
@@ -58,11 +59,11 @@ class Template:
         """The slots that occur in it."""
         return frozenset(slot for _, slot, _, _ in string.Formatter().parse(self.text) if slot)
 
-    def fill(self, slots: dict[str, Part]) -> str:
-        """The text with its slots filled, as a value of a state."""
+    def fill(self, slots: Mapping[str, tuple[Part, ...]]) -> str:
+        """The text with each slot filled with its pieces, as a value of a state."""
         parts: list[Part] = []
         for literal, slot, _, _ in string.Formatter().parse(self.text):
-            parts += [literal, *([slots[slot]] if slot else [])]
+            parts += [literal, *(slots[slot] if slot else ())]
         return joined(*parts)
 
 
@@ -71,8 +72,8 @@ def joined(*parts: Part) -> str:
     pieces = merged(parts)
     if all(isinstance(piece, str) for piece in pieces):
         text = "".join(str(piece) for piece in pieces)
-        # what looks like an expression, but is text, must be a string inside of one
-        return str(Jsonata(quoted(text))) if text.startswith("{%") and text.endswith("%}") else text
+        # Text that looks like an expression must be a string inside of one; so must an empty one, for asl-validator.
+        return str(Jsonata(quoted(text))) if (text.startswith("{%") and text.endswith("%}")) or not text else text
     return str(expression(*pieces))
 
 
