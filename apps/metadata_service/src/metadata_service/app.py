@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import BaseConverter
 
 from metadata_service import answers, operations, routes
 from metadata_service.errors import MetadataServiceError
@@ -21,7 +21,7 @@ logger = logging.getLogger("metadata_service")
 
 
 class _Segment(BaseConverter):
-    """One segment of the undecoded path, so that an id may hold an encoded slash."""
+    """One segment of the undecoded path, so that an id may hold an encoded slash; nothing has a name that is no text."""
 
     regex = "[^/]+"
 
@@ -29,9 +29,9 @@ class _Segment(BaseConverter):
         try:
             text = unquote_to_bytes(value).decode()
         except UnicodeDecodeError as error:
-            raise ValidationError from error
-        if "\0" in text:  # nothing stored has such a name
-            raise ValidationError
+            raise NotFound from error
+        if "\0" in text:
+            raise NotFound
         return text
 
 
