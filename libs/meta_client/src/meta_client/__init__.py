@@ -20,10 +20,12 @@ from meta_client.errors import (
     TagsContended,
     UnknownScheme,
     Unsupported,
+    UntrustedService,
 )
 from meta_client.opening import open_store
 from meta_client.protocol import MetadataStore
 from meta_client.records import Artifact, Flow, Id, Metadatum, Run, Step, Task
+from meta_client.service import ServiceStore
 
 __all__ = [
     "Artifact",
@@ -44,6 +46,7 @@ __all__ = [
     "SchemaTooNew",
     "SchemaTooOld",
     "ServiceError",
+    "ServiceStore",
     "ServiceUnavailable",
     "Step",
     "StorageFailure",
@@ -53,5 +56,6 @@ __all__ = [
     "Task",
     "UnknownScheme",
     "Unsupported",
+    "UntrustedService",
     "open_store",
 ]

@@ -38,6 +38,9 @@ def check_id(field: str, value: object) -> None:
         raise InvalidRequest(field, value, "a number of the store's is not negative")
 
 
+_PATH = (("flow_id", check_name), ("run_id", check_id), ("step_name", check_name), ("task_id", check_id))
+
+
 def check_new_id(field: str, value: object) -> None:
     """An id that a client gives: never numeric, as numbers are the store's to give."""
     check_name(field, value)
@@ -71,15 +74,10 @@ def check_user(user: object) -> None:
         check_text("user", user, longest=LONGEST_NAME)
 
 
-def check_path(flow: str, run: Id | None = None, step: str | None = None, task: Id | None = None) -> None:
+def check_path(*path: Id) -> None:
     """A path of a flow, run, step or task: as much of it as is given."""
-    check_name("flow_id", flow)
-    if run is not None:
-        check_id("run_id", run)
-    if step is not None:
-        check_name("step_name", step)
-    if task is not None:
-        check_id("task_id", task)
+    for (field, check), part in zip(_PATH, path, strict=False):
+        check(field, part)
 
 
 def check_artifact(artifact: Artifact) -> None:

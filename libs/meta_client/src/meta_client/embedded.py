@@ -23,7 +23,7 @@ from meta_client.checks import (
 )
 from meta_client.errors import Conflict, NotFound
 from meta_client.ordering import oldest_steps_first, oldest_tasks_first
-from meta_client.paths import in_words, path_of, placed
+from meta_client.paths import in_words, path_of, placed, target_path
 from meta_client.records import Artifact, Flow, Id, Metadatum, Run, Step, Task
 from meta_client.sqlite_batch import write_batch
 from meta_client.sqlite_file import SqliteFile
@@ -177,6 +177,7 @@ class EmbeddedStore:
 
     def heartbeat(self, target: Run | Task) -> int:
         """See `MetadataStore.heartbeat`."""
+        check_path(*target_path(target))
         now_s = self._now_ms() // 1000
         with self._file.writing() as connection:
             if isinstance(target, Task):
@@ -262,6 +263,7 @@ class EmbeddedStore:
 
     def list_metadata(self, target: Run | Task) -> list[Metadatum]:
         """See `MetadataStore.list_metadata`."""
+        check_path(*target_path(target))
         with self._file.reading() as connection:
             if isinstance(target, Task):
                 column, parent = "m.task_key", find_task(connection, *path_of(target))
@@ -272,6 +274,7 @@ class EmbeddedStore:
 
     def mutate_tags(self, run: Run, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Run:
         """See `MetadataStore.mutate_tags`."""
+        check_path(*target_path(run))
         added, removed = check_tags("add", add), check_tags("remove", remove)
         with self._file.writing() as connection:
             row = get_run(connection, run.flow_id, run.run_id)
@@ -296,6 +299,7 @@ class EmbeddedStore:
         return int(self._clock() * 1000)
 
     def _register(self, task: Task, records: Sequence[Artifact | Metadatum]) -> None:
+        check_path(*path_of(task))
         batch = sort_records(records)
         with self._file.writing() as connection:
             get_task(connection, *path_of(task))

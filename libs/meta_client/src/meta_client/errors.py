@@ -7,6 +7,7 @@ MetaClientError
 ├── InvalidAnswer        the store answered something that is no answer: cut off, or not of this wire (retryable)
 ├── InvalidRecord        a wire record lacks a field, or holds one of the wrong type
 ├── Denied               the service, or a gateway before it, wants other credentials
+├── UntrustedService     the service's certificate is not trusted
 ├── ServiceError         the service failed in a way that trying again will not mend
 │   └── Unsupported      this (older) service cannot do what was asked
 ├── ServiceUnavailable   the store cannot be reached or is overloaded (retryable)
@@ -66,6 +67,7 @@ class InvalidAnswer(MetaClientError):
     """The store answered ``where`` with something that is no answer, such as half a body or a web page."""
 
     retryable = True
+    maybe_done = True
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}. Is this the URL of a metadata service?")
@@ -88,6 +90,16 @@ class Denied(MetaClientError):
         self.where, self.status = where, status
 
 
+class UntrustedService(MetaClientError):
+    """The TLS certificate that was shown at ``where`` is not trusted."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(
+            f"{where}: its certificate is not trusted ({problem}): set REQUESTS_CA_BUNDLE to your authorities' file"
+        )
+        self.where, self.problem = where, problem
+
+
 class ServiceError(MetaClientError):
     """The service answered ``where`` with ``status``, which trying again will not mend."""
 
@@ -101,13 +113,16 @@ class Unsupported(ServiceError):
 
 
 class ServiceUnavailable(MetaClientError):
-    """The store at ``where`` cannot be reached or is overloaded, after every attempt that the budget allowed."""
+    """The store at ``where`` cannot be reached or is overloaded, after every attempt that the budget allowed.
+
+    ``maybe_done``: the request may have been carried out all the same, only the answer is missing.
+    """
 
     retryable = True
 
-    def __init__(self, where: str, problem: str) -> None:
+    def __init__(self, where: str, problem: str, *, maybe_done: bool = False) -> None:
         super().__init__(f"{where} is not available: {problem}. Try again later")
-        self.where, self.problem = where, problem
+        self.where, self.problem, self.maybe_done = where, problem, maybe_done
 
 
 class StoreBusy(ServiceUnavailable):

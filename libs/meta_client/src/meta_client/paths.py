@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from meta_client.records import Artifact, Id, Metadatum, Task
+from meta_client.records import Artifact, Id, Metadatum, Run, Task
 
 TaskPath = tuple[str, Id, str, Id]
 OfTask = TypeVar("OfTask", Artifact, Metadatum)
@@ -16,6 +16,11 @@ OfTask = TypeVar("OfTask", Artifact, Metadatum)
 def path_of(record: Task | Artifact | Metadatum) -> TaskPath:
     """Flow, run, step and task."""
     return record.flow_id, record.run_id, record.step_name, record.task_id
+
+
+def target_path(target: Run | Task) -> tuple[Id, ...]:
+    """Flow and run, of a task also step and task."""
+    return path_of(target) if isinstance(target, Task) else (target.flow_id, target.run_id)
 
 
 def placed(records: Iterable[OfTask], task: Task) -> list[OfTask]:
@@ -28,3 +33,8 @@ def in_words(*path: Id | None) -> str:
     """Such as "step MyFlow/12/train", for messages."""
     kind = ("flow", "run", "step", "task", "artifact")[len(path) - 1]
     return f"{kind} {'/'.join(map(str, path))}"
+
+
+def segments(*path: Id) -> tuple[Id, ...]:
+    """The segments of a service's URL that names a flow, run, step or task."""
+    return tuple(part for pair in zip(("flows", "runs", "steps", "tasks"), path, strict=False) for part in pair)
