@@ -15,7 +15,6 @@ import attrs
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-
 from metadata_service import Settings, create_app
 from metadata_service.embedded import running
 from metadata_service.pool import connect

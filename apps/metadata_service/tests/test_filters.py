@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from conftest import Api
-
 from metadata_service.pool import connect
 
 RUNS = {
@@ -84,9 +83,9 @@ def test_runs(api: Api, runs: str, query: str, expected: list[str]) -> None:
 
 
 def test_a_condition_asks_for_pages(api: Api, runs: str) -> None:
-    answer = api.get(runs, **{"user_name": "bob", "_limit": 1})
+    answer = api.get(runs, user_name="bob", _limit=1)
     assert [run["run_number"] for run in answer.body] == ["c_d"]
-    then = api.get(runs, **{"user_name": "bob", "_limit": 1, "_cursor": answer.headers["X-Next-Cursor"]})
+    then = api.get(runs, user_name="bob", _limit=1, _cursor=answer.headers["X-Next-Cursor"])
     assert [run["run_number"] for run in then.body] == ["b"]
     assert api.get(runs, user_name="bob").headers["X-Limit"] == "50"
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from conftest import Api
-
 from metadata_service.heartbeats import sends_heartbeats
 from metadata_service.pool import connect
 

@@ -10,7 +10,6 @@ from conftest import Api
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-
 from metadata_service.errors import SystemTagRemoval
 from metadata_service.tags import mutated
 

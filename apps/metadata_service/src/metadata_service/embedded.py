@@ -83,7 +83,7 @@ def running(data_dir: Path, *, timeout: float = 60) -> Iterator[str]:
             yield f"postgresql://postgres@/postgres?host={quote(str(server.data), safe='')}"
         finally:
             with _exclusive(data_dir):
-                if _nobody_else(users):
+                if _nobody_else(users) and _answers(server.data):
                     server.run("pg_ctl", "-D", str(server.data), "-m", "fast", "-w", "stop")
 
 

@@ -6,6 +6,7 @@ waits, drops connections that the server has closed, and renews them after a whi
 
 from __future__ import annotations
 
+import re
 import select
 import threading
 import time
@@ -32,6 +33,7 @@ Connection = psycopg2.extensions.connection
 # or serialization, read-only after a failover. By class (two characters) or in full.
 _NOT_NOW = ("08", "53", "57", "40", "55P03", "25006")
 _DATA_ERROR = "22"
+_QUOTED = re.compile('".*"', re.DOTALL)  # what a message about an address quotes may be the password
 
 
 def connect(url: str, *, statement_timeout_s: float = 0, connect_timeout_s: int = 10) -> Connection:
@@ -73,7 +75,7 @@ def _translated(error: psycopg2.Error | UnicodeEncodeError) -> MetadataServiceEr
     message = str(error).strip()
     code = getattr(error, "pgcode", None)
     if isinstance(error, psycopg2.ProgrammingError) and code is None:
-        return InvalidRequest(f"not a database address: {message}")
+        return InvalidRequest(f"not a database address: {_QUOTED.sub('...', message)}")
     if isinstance(error, UnicodeEncodeError) or (code or "").startswith(_DATA_ERROR):
         return InvalidRequest(f"the database cannot hold this: {message}")
     lost = code is None and isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))

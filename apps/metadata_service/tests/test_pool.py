@@ -1,0 +1,163 @@
+"""Connections: few, waited for, replaced when they age or break, and never a foreign error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import pytest
+from conftest import Api, short_directory
+from metadata_service import Settings, create_app
+from metadata_service.embedded import running
+from metadata_service.errors import DatabaseFailure, DatabaseUnavailable, InvalidRequest, PoolTimeout
+from metadata_service.pool import Connection, Pool, connect, mapped_errors, without_password
+from metadata_service.schema import migrate
+
+
+def make_pool(url: str, *, size: int = 1, wait_s: float = 5, lifetime_s: float = 1800) -> Pool:
+    return Pool(lambda: connect(url), size=size, wait_s=wait_s, lifetime_s=lifetime_s)
+
+
+def identity(connection: Connection) -> int:
+    return connection.info.backend_pid
+
+
+def ask(pool: Pool) -> int:
+    """Use a connection; which one it was."""
+    with pool.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return identity(connection)
+
+
+def test_a_connection_is_used_again(postgres: str) -> None:
+    with closing(make_pool(postgres, size=4)) as pool:
+        assert len({ask(pool) for _ in range(5)}) == 1
+
+
+def test_there_are_never_more_than_its_size(postgres: str) -> None:
+    with closing(make_pool(postgres, size=2, wait_s=0.05)) as pool, ExitStack() as lent:
+        assert len({identity(lent.enter_context(pool.connection())) for _ in range(2)}) == 2
+        with pytest.raises(PoolTimeout, match="all 2 database connections"):
+            ask(pool)
+
+
+def test_who_waits_gets_what_others_give_back(postgres: str) -> None:
+    with closing(make_pool(postgres)) as pool:
+        found: list[int] = []
+        with pool.connection() as connection:
+            waiting = threading.Thread(target=lambda: found.append(ask(pool)))
+            waiting.start()
+            mine = identity(connection)
+        waiting.join(10)
+        assert found == [mine]
+
+
+def test_an_old_connection_is_replaced(postgres: str) -> None:
+    with closing(make_pool(postgres, lifetime_s=0)) as pool:
+        assert ask(pool) != ask(pool)
+
+
+def test_a_connection_that_the_server_closed_is_replaced(postgres: str) -> None:
+    with closing(make_pool(postgres)) as pool, closing(connect(postgres)) as other, other.cursor() as cursor:
+        first = ask(pool)
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        assert ask(pool) != first
+
+
+@pytest.mark.parametrize("broken", ["SELECT nothing", "SELECT 1"])
+def test_a_connection_left_in_a_transaction_is_not_given_to_others(postgres: str, broken: str) -> None:
+    with closing(make_pool(postgres)) as pool:
+        with suppress(DatabaseFailure), pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(broken)
+        with pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT now() = statement_timestamp()")
+            assert cursor.fetchone() == (True,)
+
+
+def test_a_database_that_is_away_is_unavailable() -> None:
+    with pytest.raises(DatabaseUnavailable, match="not available") as away:
+        connect("postgresql://user@127.0.0.1:1/name")
+    assert away.value.retryable
+    assert away.value.__cause__ is not None
+
+
+def test_what_is_no_address_is_said() -> None:
+    with pytest.raises(InvalidRequest, match="not a database address"):
+        connect("no address")
+
+
+def test_addresses_are_printed_without_passwords() -> None:
+    shown = without_password("postgresql://ann:secret@db.example:5433/metadata")
+    assert shown == "metadata on db.example:5433"
+
+
+def test_a_password_in_a_mistaken_address_is_not_repeated() -> None:
+    for look_at in (without_password, connect):
+        with pytest.raises(InvalidRequest, match="not a database address") as refused:
+            look_at("postgresql://ann:sec%ret@db.example/metadata")
+        assert "sec" not in str(refused.value)
+
+
+def test_when_all_connections_are_busy_clients_are_told_to_come_back(migrated: str) -> None:
+    app = create_app(Settings(database_url=migrated, pool_size=1, pool_wait_s=0.05))
+    api = Api(app.test_client())
+    assert api.get("/flows", _limit=1).status == 200
+    pool: Pool = app.extensions["metadata_service"]._pool
+    with pool.connection():
+        answer = api.get("/flows")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert "try again" in answer.body["message"]
+        assert api.get("/healthcheck").status == 503
+        assert api.get("/ping").status == 200
+    assert api.get("/flows", _limit=1).status == 200
+
+
+def test_a_statement_that_takes_too_long_is_given_up(make_database: Callable[[], str]) -> None:
+    connection = connect(make_database(), statement_timeout_s=0.1)
+    with closing(connection), pytest.raises(DatabaseUnavailable), mapped_errors(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(10)")
+
+
+@pytest.fixture
+def own_server() -> Iterator[tuple[Path, Api]]:
+    """The data directory of a server that the test may stop, and a service upon it."""
+    with short_directory() as directory, running(directory / "data") as url:
+        with closing(connect(url)) as connection:
+            migrate(connection)
+        yield directory / "data", Api(create_app(Settings(database_url=url)).test_client())
+
+
+def test_a_service_outlives_the_crash_of_its_database(own_server: tuple[Path, Api]) -> None:
+    data, api = own_server
+    api.made("/flows/Before")
+    os.kill(int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    wait_until(lambda: api.get("/readyz").status == 503)  # until its processes have noticed
+    answer = api.get("/flows")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert api.get("/healthcheck").body == '{"status": "DOWN"}'
+    assert api.get("/healthz").status == 200
+    with running(data):
+        assert [flow["flow_id"] for flow in api.get("/flows").body] == ["Before"]
+        api.made("/flows/After")
+
+
+def test_a_service_outlives_a_restart_between_requests(own_server: tuple[Path, Api]) -> None:
+    data, api = own_server
+    api.made("/flows/Before")
+    os.kill(int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGINT)
+    wait_until(lambda: not (data / "postgres" / "postmaster.pid").exists())
+    with running(data):
+        assert [flow["flow_id"] for flow in api.get("/flows").body] == ["Before"]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
