@@ -35,6 +35,16 @@ def read_list(backend: Backend, digest: Digest) -> PieceList:
     return decode_list(digest, read_bounded(backend, digest, MAX_LIST_BYTES))
 
 
+def read_stored(backend: Backend, digest: Digest, part_of: Digest | None = None) -> bytes:
+    """The file of a piece or a list as it is stored, verified."""
+    stored = read_bounded(backend, digest, MAX_LIST_BYTES if digest.is_list else MAX_FILE_BYTES, part_of)
+    if digest.is_list:
+        decode_list(digest, stored)
+    else:
+        decode(digest, stored)
+    return stored
+
+
 def read_bounded(backend: Backend, digest: Digest, limit: int, part_of: Digest | None = None) -> bytes:
     """A file's bytes, unless there are more than any sound file of its kind has."""
     try:

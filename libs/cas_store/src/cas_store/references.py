@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -13,6 +14,15 @@ from cas_store.digests import Digest
 from cas_store.errors import DamagedObject, UnsupportedFormat
 
 VERSION = 1
+
+
+def digests_of(items: Iterable[Digest | Reference | str]) -> Iterator[Digest]:
+    """The digests that these digests (or their texts) and references name; raises `BadDigest`."""
+    for item in items:
+        if isinstance(item, Reference):
+            yield from item.digests()
+        else:
+            yield Digest.parse(item)
 
 
 @attrs.frozen

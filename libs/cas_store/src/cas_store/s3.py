@@ -14,7 +14,7 @@ from cas_store.backend import Backend, Bytes, Stat, check_name
 from cas_store.errors import BadName, MissingExtra, MissingObject
 from cas_store.parallel import in_order
 from cas_store.retrying import Retrying, RetryPolicy
-from cas_store.s3_errors import Exists, Truncated, is_passing, translated
+from cas_store.s3_errors import Exists, Truncated, is_passing, needing, translated
 
 R = TypeVar("R")
 S3Client: TypeAlias = Any
@@ -79,9 +79,18 @@ class S3Backend(Backend):
         """As ``create``: above 8 MiB a multipart upload whose completion is conditional; a few parts are held at a time."""
         if size <= PART_BYTES:
             return self.create(name, b"".join(parts))
-        from cas_store.s3_multipart import create_multipart
+        from cas_store.s3_multipart import upload
 
-        return create_multipart(self, name, parts, size)
+        return upload(self, name, parts, size, IfNoneMatch="*")
+
+    def replace_parts(self, name: str, parts: Iterable[Bytes], size: int) -> None:
+        """As ``replace``: above 8 MiB a multipart upload; a few parts are held at a time."""
+        if size <= PART_BYTES:
+            self.replace(name, b"".join(parts))
+            return
+        from cas_store.s3_multipart import upload
+
+        upload(self, name, parts, size)
 
     def read(self, name: str) -> bytes:
         """All bytes: one GET."""
@@ -130,18 +139,15 @@ class S3Backend(Backend):
 
     def stats(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """Names with size and time, as a listing has them."""
-        token: dict[str, Any] = {}
+        where = {"Bucket": self.bucket, "Prefix": self.prefix + prefix}
         while True:
-            page = self.call(
-                None,
-                lambda s3, _: s3.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix, **token),  # noqa: B023
-            )
+            page = self.call(None, lambda s3, _: needing("IsTruncated", s3.list_objects_v2(**where)))
             for entry in page.get("Contents", ()):
                 modified = entry["LastModified"].astimezone(timezone.utc)
                 yield entry["Key"][len(self.prefix) :], Stat(entry["Size"], modified)
             if not page.get("IsTruncated"):
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            where["ContinuationToken"] = page["NextContinuationToken"]
 
     def call(self, name: str | None, act: Callable[[S3Client, dict[str, Any]], R]) -> R:
         """One request with retries; whatever goes wrong comes out as an error of this package (or `Exists`)."""
@@ -233,7 +239,7 @@ def _body(answer: Any) -> bytes:
     """A whole body; a shorter one than announced is an error, never a result."""
     data: bytes = answer["Body"].read()
     if len(data) != answer["ContentLength"]:
-        raise Truncated(len(data), answer["ContentLength"])
+        raise Truncated(f"the body ended after {len(data)} of {answer['ContentLength']} bytes")
     return data
 
 

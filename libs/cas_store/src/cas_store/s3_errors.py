@@ -22,8 +22,12 @@ class Exists(Exception):
 class Truncated(Exception):
     """A body ended early."""
 
-    def __init__(self, got: int, announced: int) -> None:
-        super().__init__(f"the body ended after {got} of {announced} bytes")
+
+def needing(key: str, answer: Any) -> Any:
+    """The answer, if it has the key that every whole one has: botocore reads a body that was cut at once as an empty answer."""
+    if key not in answer:
+        raise Truncated(f"the answer ended before its {key}")
+    return answer
 
 
 _PASSING_CODES = {
@@ -41,6 +45,7 @@ _PASSING_CODES = {
     "XAmzContentChecksumMismatch",
     "IncompleteBody",
 }
+_PASSING_STATUS = (408, 429)
 _DENIED_CODES = {
     "AccessDenied",
     "InvalidAccessKeyId",
@@ -65,7 +70,7 @@ def is_passing(error: Exception) -> bool:
         return (
             code in _PASSING_CODES
             or (status is not None and status >= 500 and code not in _FULL_CODES)
-            or status in (408, 429)
+            or status in _PASSING_STATUS
         )
     return isinstance(error, Truncated) or _is_connection_trouble(error)
 
@@ -92,9 +97,15 @@ def translated(error: Exception, name: str | None, bucket: str) -> CasStoreError
         return AccessDenied(f"S3 was not asked for {what}: {error}: configure AWS credentials and a region", name)
     if code == "" and not isinstance(error, Truncated) and not _is_connection_trouble(error):
         return BackendError(f"S3 request for {what} failed: {type(error).__name__}: {error}", name)
-    if code and not (code in _PASSING_CODES or (status or 0) >= 500):
+    if code and not (code in _PASSING_CODES or status in _PASSING_STATUS or (status or 0) >= 500):
         return BackendError(f"S3 refused {what}: {error}", name)
     return BackendUnavailable(f"S3 did not serve {what} within the retry budget: {error}: try again later", name)
+
+
+def is_unknown_upload(error: BaseException) -> bool:
+    """Whether S3 does not know the multipart upload: as after one that was completed while its answer was lost."""
+    cause = error.__cause__
+    return isinstance(cause, Exception) and _code(cause)[0] == "NoSuchUpload"
 
 
 def _code(error: Exception) -> tuple[str, int | None]:

@@ -6,20 +6,26 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
 import attrs
 
-from cas_store import reading
+from cas_store import checking, counting, reading, sweeping
 from cas_store.backend import Backend, Bytes
+from cas_store.checking import FsckReport
 from cas_store.chunking import MIB
+from cas_store.counting import Usage
 from cas_store.digests import ALGORITHMS, FILE, VERSION_PREFIX, Digest, digest_at, digest_of, location
-from cas_store.errors import DamagedObject, MissingObject
+from cas_store.errors import DamagedObject
 from cas_store.parallel import in_order
+from cas_store.progress import Watch
+from cas_store.references import Reference, digests_of
 from cas_store.renewing import Renewing
 from cas_store.storing import Writer, flat
 from cas_store.streams import ObjectStream
+from cas_store.sweeping import SweepReport
 from cas_store.verified import Verified, name_of
 
 Content = Union[bytes, bytearray, memoryview, "os.PathLike[str]", BinaryIO]
@@ -155,6 +161,60 @@ class ContentStore:
         self.backend.delete(location(digest))
         self.backend.delete(name_of(digest))
 
+    # --- care
+
+    def confirm(self, digests: Iterable[Digest | Reference | str]) -> None:
+        """Make sure that what is about to be referred to is there and stays, beside any sweep on any machine.
+
+        To be called right before a record that keeps these alive is written, where they were put (or found in another record)
+        more than half an hour ago; the record has to be there within 15 minutes of this call. What is condemned is written
+        anew. Costs nothing for what this store put a few minutes ago. Raises `MissingObject` where something was collected
+        already: put it again.
+        """
+        self._renewing.confirm(digests_of(digests))
+        self.backend.flush()
+
+    def collect_garbage(
+        self,
+        live: Iterable[Digest | Reference | str],
+        *,
+        grace: timedelta = timedelta(days=1),
+        dry_run: bool = False,
+        resume: bool = False,
+        progress: Watch | None = None,
+    ) -> SweepReport:
+        """Delete what is not live, in two calls at least ``grace`` apart, beside any number of writers. Meant to run daily.
+
+        A call deletes what an earlier one condemned at least ``grace`` ago, if it still is not live and nobody wrote it since;
+        then it condemns what is not live now and older than ``grace``. While a grace is not over it does nothing, not even read
+        ``live``. ``live`` is an iterable of any length of what has to stay; lists keep their pieces. Gather it when this is
+        called, not earlier: it must show every record that was there an hour after the call that condemned.
+
+        ``timedelta(0)`` deletes at once, and is for stores that nobody else uses meanwhile; other graces are an hour or more.
+        ``dry_run`` writes nothing. A sweep that was killed is taken up by the next call, 15 minutes later or with ``resume``.
+        Raises `SweepRefused`, and has deleted nothing that is live, where another sweep is at work, or where anything that may
+        keep something alive is missing, damaged or of a later version. Memory stays bounded: what is many lies on disk, in the
+        directory for temporary files (some 40 bytes a digest).
+        """
+        if dry_run:
+            return sweeping.rehearse(self.backend, live, grace, progress)
+        return sweeping.collect(self.backend, live, grace, resume=resume, watch=progress)
+
+    def fsck(
+        self, *, quarantine: bool = False, remove_leftovers: timedelta | None = None, progress: Watch | None = None
+    ) -> FsckReport:
+        """Read and verify everything, several objects at once; never unpickles. Safe beside writers and sweeps.
+
+        ``quarantine`` moves damaged files below ``quarantine/``, so that storing the same content again mends what needs it.
+        ``remove_leftovers`` deletes what interrupted writers and sweeps left behind and is older than this; give a day or more
+        while others may be at work.
+        """
+        return checking.check(self.backend, quarantine=quarantine, remove_leftovers=remove_leftovers, watch=progress)
+
+    def usage(self, *, progress: Watch | None = None) -> Usage:
+        """Count objects and bytes: one listing, one read for each list, and a short one for each piece that is in no list."""
+        return counting.measure(self.backend, progress)
+
     # --- inside
 
     def _small_workers(self) -> int:
@@ -165,8 +225,8 @@ class ContentStore:
         if isinstance(content, (bytes, bytearray, memoryview)):
             view = flat(content)
             digest = digest_of(FILE, view)
-            parts = [view[at : at + MIB] for at in range(0, view.nbytes, MIB)]
-            self._create_file(digest, parts, view.nbytes)
+            self.writer.file(digest, lambda: [view[at : at + MIB] for at in range(0, view.nbytes, MIB)], view.nbytes)
+            self.backend.flush()
             return digest
         if isinstance(content, os.PathLike):
             with Path(content).open("rb", buffering=0) as file:
@@ -180,14 +240,9 @@ class ContentStore:
     def _put_open_file(self, file: Any) -> Digest:
         """The digest must be known before the name: read once to hash, once more to store."""
         digest, size = _hash_file(file)
-        self._create_file(digest, _checked(file, digest), size)
-        return digest
-
-    def _create_file(self, digest: Digest, parts: Iterable[Bytes], size: int) -> None:
-        name = location(digest)
-        if self.backend.exists(name) or not self.backend.create_parts(name, parts, size):
-            self._renewing.met(digest, lambda: b"".join(parts))
+        self.writer.file(digest, lambda: _checked(file, digest), size)
         self.backend.flush()
+        return digest
 
 
 def _readable(content: object) -> Any:
@@ -225,6 +280,3 @@ def _checked(file: Any, digest: Digest) -> Iterator[bytes]:
         yield block
     if state.hexdigest() != digest.hex:
         raise DamagedObject(digest, "the file was changed while it was being stored: store it again")
-
-
-__all__ = ["Content", "ContentStore", "MissingObject", "ObjectStat"]

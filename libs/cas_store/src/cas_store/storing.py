@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from cas_store import renewing
 from cas_store.backend import Backend, Bytes
 from cas_store.chunking import CDC_MIN_BYTES, PAGES_BYTES, cut_content, cut_pages, cut_stream
 from cas_store.digests import CONTENT_LIST, PAGE_LIST, PIECE, Digest, digest_of, location
@@ -19,9 +20,9 @@ WORTH_THREADS_BYTES = 8 * 1024 * 1024
 class Writer:
     """Stores content below one backend; holds no content itself."""
 
-    def __init__(self, backend: Backend, renewing: Renewing) -> None:
+    def __init__(self, backend: Backend, writers: Renewing) -> None:
         self._backend = backend
-        self._renewing = renewing
+        self._renewing = writers
 
     def bytes(self, data: Bytes) -> Digest:
         """Store a byte string, cut by its content."""
@@ -43,31 +44,51 @@ class Writer:
 
     def piece(self, data: Bytes) -> Digest:
         """Store bytes as one piece, unless they are there."""
+        began = renewing.clock()
         digest = digest_of(PIECE, data)
         name = location(digest)
         size = memoryview(data).nbytes
-        if size >= self._backend.ask_first_bytes and self._is_there(name, size):
-            self._renewing.met(digest, lambda: encode(data))
-        elif not self._backend.create(name, stored := encode(data)):
-            self._mend(name, stored)
-            self._renewing.met(digest, lambda: stored)
+        if not (size >= self._backend.ask_first_bytes and self._is_there(name, size)):
+            stored = encode(data)
+            if not self._backend.create(name, stored):
+                self._mend(name, stored)
+        self._renewing.put(digest, lambda: self._backend.replace(name, encode(data)), began)
         return digest
 
-    def list(self, algorithm: str, pieces: Iterable[tuple[Digest, int]]) -> Digest:
-        """Store a list whose pieces are stored."""
+    def list(self, algorithm: str, pieces: Sequence[tuple[Digest, int]], began: float) -> Digest:
+        """Store a list whose pieces are stored, since ``began`` by `renewing.clock`."""
+        if self._renewing.is_old(began):
+            self._renewing.confirm(digest for digest, _ in pieces)
         digest, data = encode_list(algorithm, pieces)
-        if not self._backend.create(location(digest), data):
-            self._mend(location(digest), data)
-            self._renewing.met(digest, lambda: data)
+        self._create(digest, data, began)
         return digest
+
+    def adopt(self, digest: Digest, stored: Bytes) -> None:
+        """Store the verified file of a piece, or of a list whose pieces are stored, as another store keeps it."""
+        self._create(digest, stored, renewing.clock())
+
+    def file(self, digest: Digest, parts: Callable[[], Iterable[Bytes]], size: int) -> None:
+        """Store a plain file; ``parts`` gives its bytes, any number of times."""
+        began = renewing.clock()
+        name = location(digest)
+        if not self._backend.exists(name):
+            self._backend.create_parts(name, parts(), size)
+        self._renewing.put(digest, lambda: self._backend.replace_parts(name, parts(), size), began)
+
+    def _create(self, digest: Digest, stored: Bytes, began: float) -> None:
+        name = location(digest)
+        if not self._backend.create(name, stored):
+            self._mend(name, stored)
+        self._renewing.put(digest, lambda: self._backend.replace(name, stored), began)
 
     def _pieces(self, algorithm: str, pieces: Iterator[Bytes], size: int | None) -> Digest:
         """What is cut into one piece is that piece; else the pieces first, then the list that names them."""
+        began = renewing.clock()
         workers = 1 if size is not None and size < WORTH_THREADS_BYTES else self._backend.parallel
         stored = list(in_order(workers, lambda data: (self.piece(data), memoryview(data).nbytes), pieces, workers + 1))
         if not stored:
             return self.piece(b"")
-        return stored[0][0] if len(stored) == 1 else self.list(algorithm, stored)
+        return stored[0][0] if len(stored) == 1 else self.list(algorithm, stored, began)
 
     def _is_there(self, name: str, size: int) -> bool:
         try:

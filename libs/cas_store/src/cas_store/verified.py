@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 
 from cas_store.backend import Backend
-from cas_store.digests import Digest
+from cas_store.digests import VERSION_PREFIX, Digest, digest_at
 from cas_store.errors import CasStoreError
 
 PREFIX = "verified/v1/"
@@ -55,6 +55,11 @@ class Verified:
 def name_of(digest: Digest) -> str:
     """The name of what is remembered of an object."""
     return f"{PREFIX}{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
+
+def digest_of_name(name: str) -> Digest | None:
+    """The digest that ``name_of`` gives this name."""
+    return digest_at(VERSION_PREFIX + name[len(PREFIX) :]) if name.startswith(PREFIX) else None
 
 
 def _pack(identities: Identities) -> bytes:

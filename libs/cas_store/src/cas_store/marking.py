@@ -1,0 +1,103 @@
+"""Marking: what has to stay, and what does not, in memory that does not grow with the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from cas_store.backend import Backend, Stat
+from cas_store.digests import CONTENT_LIST, PAGE_LIST, VERSION_PREFIX, Digest, digest_at, later_algorithm
+from cas_store.errors import (
+    ArchivedObject,
+    CasStoreError,
+    DamagedObject,
+    MissingObject,
+    SweepRefused,
+    UnsupportedFormat,
+)
+from cas_store.parallel import in_order
+from cas_store.reading import read_list
+from cas_store.records import RECORD_BYTES, pack, pack_piece, unpack
+from cas_store.references import Reference, digests_of
+from cas_store.spilling import Spill, ascending
+
+Tick = Callable[[], None]
+LATER_VERSIONS = tuple(f"v{number}/" for number in range(2, 10))
+
+
+def protect(
+    backend: Backend, live: Iterable[Digest | Reference | str], before: datetime, protected: Spill, tick: Tick
+) -> None:
+    """Add to ``protected`` what has to stay: the live digests, and all pieces of lists that are live or younger than ``before``.
+
+    So every list that a sweep leaves alone keeps its pieces. Raises `SweepRefused` where it cannot know all of them.
+    """
+    with Spill(RECORD_BYTES) as roots:
+        try:
+            for digest in digests_of(live):
+                tick()
+                roots.add(pack(digest))
+        except CasStoreError as error:
+            raise SweepRefused(f"what is live cannot be told: {error}. Nothing was deleted") from error
+        for record in roots:
+            protected.add(record)
+        needed = _lists_to_read(backend, roots, before)
+        for hashes in in_order(backend.parallel, lambda digest: _pieces(backend, digest), needed):
+            tick()
+            for raw in hashes:
+                protected.add(pack_piece(raw))
+
+
+def listing(backend: Backend, prefix: str = VERSION_PREFIX) -> Iterator[tuple[bytes, Stat]]:
+    """The record and stat of every file that is a digest's, sorted; raises `SweepRefused` at one of a later version."""
+    for name, stat in backend.stats(prefix):
+        digest = digest_at(name)
+        if digest is not None:
+            yield pack(digest), stat
+        elif later_algorithm(name):
+            raise _later(name)
+
+
+def unprotected(backend: Backend, protected: Spill, before: datetime, tick: Tick) -> Iterator[tuple[bytes, int]]:
+    """The record and size of what nothing protects and what was last written at or before ``before``, sorted."""
+    stays = ascending(protected)
+    for record, stat in listing(backend):
+        tick()
+        if not stays(record) and stat.modified <= before:
+            yield record, stat.size_bytes
+
+
+def refuse_later_versions(backend: Backend) -> None:
+    """Raise `SweepRefused` where a later release keeps something that may need what this one would delete."""
+    for prefix in LATER_VERSIONS:
+        for name in backend.names(prefix):
+            raise _later(name)
+
+
+def _lists_to_read(backend: Backend, roots: Spill, before: datetime) -> Iterator[Digest]:
+    for record in roots:
+        if (digest := unpack(record)).is_list:
+            yield digest
+    is_live = ascending(roots)
+    for algorithm in (CONTENT_LIST, PAGE_LIST):
+        for record, stat in listing(backend, f"{VERSION_PREFIX}{algorithm}/"):
+            if not is_live(record) and stat.modified > before:
+                yield unpack(record)
+
+
+def _pieces(backend: Backend, digest: Digest) -> tuple[bytes, ...]:
+    try:
+        return read_list(backend, digest).hashes
+    except (MissingObject, DamagedObject, UnsupportedFormat, ArchivedObject) as error:
+        raise SweepRefused(
+            f"{digest} cannot be read, so the pieces that it needs are not known: {error}. Nothing was deleted: "
+            "restore it, or quarantine it with fsck and drop what refers to it"
+        ) from error
+
+
+def _later(name: str) -> SweepRefused:
+    refusal = SweepRefused(
+        f"{name} was written by a later stepwell-cas-store: upgrade, then sweep. Nothing was deleted"
+    )
+    refusal.__cause__ = UnsupportedFormat(name, name.split("/")[1] if name.startswith(VERSION_PREFIX) else name[:2])
+    return refusal
