@@ -3,11 +3,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from stepwell_testing.aws_rig import Rig
+
+settings.register_profile("sched_sfn", deadline=None)  # timings never gate a test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-goldens", action="store_true", help="write the golden state machines anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("sched_sfn")
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import json
 import uuid
 from typing import Any
 
+import flows
 import pytest
-from flow_graph import FlowGraph, GraphBuilder
+from flow_graph import FlowGraph
 from jobs import batch_runner, records
 from sched_sfn import Deployment, Execution, ExecutionFailed, StateMachine, compile_machine
 from stepwell_testing.aws_rig import Rig
@@ -23,22 +24,7 @@ def execute(rig: Rig, machine: StateMachine, data: Any = None) -> Execution:
     return execution
 
 
-def linear() -> FlowGraph:
-    return GraphBuilder("Line").step("start", next="work").step("work", next="end").step("end").build()
-
-
-def diamond() -> FlowGraph:
-    builder = GraphBuilder("Diamond").step("start", next=["left", "right"])
-    builder.step("left", next="join").step("right", next="join").step("join", next="end").step("end")
-    return builder.build()
-
-
-def fan() -> FlowGraph:
-    builder = GraphBuilder("Fan").step("start", foreach="items", next="work")
-    return builder.step("work", next="join").step("join", next="end").step("end").build()
-
-
-@pytest.mark.parametrize("graph", [linear(), diamond()], ids=lambda graph: graph.name)
+@pytest.mark.parametrize("graph", [flows.linear(), flows.split()], ids=lambda graph: graph.name)
 def test_each_step_runs_once_and_is_told_the_input(rig: Rig, graph: FlowGraph) -> None:
     execution = execute(rig, compile_machine(graph, batch_runner(rig)), {"alpha": 'quotes " and \n'})
     found = records(rig, execution.name)
@@ -49,13 +35,13 @@ def test_each_step_runs_once_and_is_told_the_input(rig: Rig, graph: FlowGraph) -
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_a_foreach_is_as_wide_as_the_record_of_its_split_says(rig: Rig, width: int) -> None:
     runner = batch_runner(rig, {"start/t0": {"cardinality": width}})
-    execution = execute(rig, compile_machine(fan(), runner))
+    execution = execute(rig, compile_machine(flows.foreach(), runner))
     tasks = {f"work/t{index}" for index in range(width)}
     assert set(records(rig, execution.name)) == {"start/t0", *tasks, "join/t0", "end/t0"}
 
 
 def test_a_failing_job_fails_the_execution_with_the_job_as_cause(rig: Rig) -> None:
-    machine = compile_machine(linear(), batch_runner(rig, {"work/t0": "fail"}))
+    machine = compile_machine(flows.linear(), batch_runner(rig, {"work/t0": "fail"}))
     deployment = Deployment("failing", machine, rig.role, client=rig.client("stepfunctions"))
     deployment.apply()
     with pytest.raises(ExecutionFailed) as failed:

@@ -66,7 +66,7 @@ def strategies(graph: FlowGraph, runner: StepRunner) -> st.SearchStrategy[dict[s
 
 
 @given(st.data(), graphs(), decisions(), st.sampled_from([PuttingRunner(), PuttingRunner(arrays=True), LambdaRunner()]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_tasks_and_parents_are_those_of_the_reference(
     data: st.DataObject, graph: FlowGraph, decided: Decisions, runner: StepRunner
 ) -> None:

@@ -96,5 +96,5 @@ def merged(parts: tuple[Part, ...]) -> list[Part]:
 
 def quoted(text: str) -> str:
     """A JSONata string; in single quotes where possible, as those need no escape in JSON."""
-    literal = json.dumps(text)
+    literal = json.dumps(text, ensure_ascii=False)
     return literal if "'" in text else f"'{literal[1:-1]}'"
