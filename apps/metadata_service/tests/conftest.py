@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import closing
 
-import attrs
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from metadata_service import Settings, create_app
 from metadata_service.embedded import running
 from metadata_service.pool import connect
 from metadata_service.schema import migrate
+from support import Api, Service, serving, short_directory
 
 _numbers = itertools.count(1)
-
-
-@contextmanager
-def short_directory() -> Iterator[Path]:
-    """A directory that the server's user can enter, with a path short enough for a Unix socket."""
-    path = Path(tempfile.mkdtemp(prefix="pg-"))
-    path.chmod(0o755)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -74,41 +57,11 @@ def app(migrated: str) -> Flask:
     return create_app(Settings(database_url=migrated, pool_size=16))
 
 
-@attrs.frozen
-class Answer:
-    """What the service answered; ``body`` is the JSON value, or the text of what is no JSON."""
-
-    status: int
-    body: Any
-    headers: Any
-
-
-@attrs.frozen
-class Api:
-    """Sends requests as clients do."""
-
-    client: FlaskClient
-
-    def get(self, path: str, **query: Any) -> Answer:
-        return self.send("GET", path, query_string=query)
-
-    def post(self, path: str, body: Any = None) -> Answer:
-        return self.send("POST", path, data=json.dumps({} if body is None else body))
-
-    def patch(self, path: str, body: Any) -> Answer:
-        return self.send("PATCH", path, data=json.dumps(body))
-
-    def send(self, method: str, path: str, **arguments: Any) -> Answer:
-        response = self.client.open(path, method=method, **arguments)
-        text = response.get_data(as_text=True)
-        body = json.loads(text) if response.mimetype == "application/json" else text
-        return Answer(response.status_code, body, response.headers)
-
-    def made(self, path: str, body: Any = None) -> Any:
-        """Create something, and give its record."""
-        answer = self.post(path, body)
-        assert answer.status == 200, answer
-        return answer.body
+@pytest.fixture(scope="session")
+def service(migrated: str) -> Iterator[Service]:
+    """The service as a process of its own, on a database shared as `migrated` is."""
+    with serving("--database-url", migrated) as running_service:
+        yield running_service
 
 
 @pytest.fixture

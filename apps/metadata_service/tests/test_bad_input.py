@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Api
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import Api
 
 BODIES = {
     "nothing": b"",

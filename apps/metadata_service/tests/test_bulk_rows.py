@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Api
+from support import Api
 
 ARTIFACT_KEYS = {
     "flow_id", "run_number", "step_name", "task_id", "name", "location", "ds_type", "sha", "type", "content_type",

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import Answer, Api
 from flask import Flask
+from support import Answer, Api
 
 TAGS = {"tags": ["nightly", "nightly"], "system_tags": ["runtime:dev", "user:ann"]}
 

@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import Api
 from metadata_service.pool import connect
+from support import Api
 
 RUNS = {
     "a": {"user_name": "ann", "tags": ["nightly", "good"], "system_tags": ["user:ann", "metaflow_version:2.19.39"]},

@@ -8,9 +8,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import Api
 from metadata_service.heartbeats import sends_heartbeats
 from metadata_service.pool import connect
+from support import Api
 
 
 def age(api: Api, path: str, database: str, seconds: int) -> None:

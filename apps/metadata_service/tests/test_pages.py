@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Api
 from hypothesis import given
 from hypothesis import strategies as st
 from metadata_service.errors import InvalidRequest
 from metadata_service.paging import ARTIFACTS, RUNS, cursor_after, page_of
+from support import Api
 
 
 def pages(api: Api, path: str, limit: int) -> Iterator[list[Any]]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
-from conftest import Api, short_directory
 from metadata_service import Settings, create_app
 from metadata_service.embedded import running
 from metadata_service.errors import DatabaseFailure, DatabaseUnavailable, InvalidRequest, PoolTimeout
 from metadata_service.pool import Connection, Pool, connect, mapped_errors, without_password
 from metadata_service.schema import migrate
+from support import Api, short_directory, wait_until
 
 
 def make_pool(url: str, *, size: int = 1, wait_s: float = 5, lifetime_s: float = 1800) -> Pool:
@@ -154,10 +153,3 @@ def test_a_service_outlives_a_restart_between_requests(own_server: tuple[Path, A
     wait_until(lambda: not (data / "postgres" / "postmaster.pid").exists())
     with running(data):
         assert [flow["flow_id"] for flow in api.get("/flows").body] == ["Before"]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from conftest import Api
 from metadata_service import Settings, create_app, schema
 from metadata_service.errors import DatabaseFailure, ForeignSchema, SchemaTooNew
 from metadata_service.pool import Connection, connect
 from metadata_service.schema import latest_version, migrate, migrations, read_state
+from support import Api
 
 
 @pytest.fixture

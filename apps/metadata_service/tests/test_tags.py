@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import Api
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from metadata_service.errors import SystemTagRemoval
 from metadata_service.tags import mutated
+from support import Api
 
 SYSTEM = ["runtime:dev", "user:ann"]
 tags = st.lists(st.sampled_from(["a", "b", "c", "d", "s"]), max_size=6)
