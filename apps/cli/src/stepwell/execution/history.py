@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 
 from meta_client import Artifact, Metadatum, Step, Task
 
@@ -20,15 +21,7 @@ def step_history(claim: RunRecord, step: str) -> list[Record]:
 
 def task_history(spec: TaskSpec) -> list[Record]:
     """That a task has begun."""
-    return [
-        Task(
-            flow_id=spec.flow,
-            run_id=spec.run_id,
-            step_name=spec.step,
-            task_id=spec.task_id,
-            user_name=spec.user,
-        )
-    ]
+    return [Task(**_of_task(spec))]
 
 
 def attempt_history(
@@ -39,48 +32,43 @@ def attempt_history(
     return [*artifacts, *_metadata(spec, record, failure)]
 
 
+def _of_task(spec: TaskSpec) -> dict[str, Any]:
+    return {
+        "flow_id": spec.flow,
+        "run_id": spec.run_id,
+        "step_name": spec.step,
+        "task_id": spec.task_id,
+        "user_name": spec.user,
+    }
+
+
 def _artifacts(spec: TaskSpec, record: TaskRecord, stores: Stores) -> list[Record]:
-    location = done_name(spec.flow, spec.run_id, spec.step, spec.task_id)
+    shared = {
+        "location": done_name(spec.flow, spec.run_id, spec.step, spec.task_id),
+        "ds_type": stores.kind,
+        "attempt_id": record.attempt,
+        **_of_task(spec),
+    }
     return [
-        Artifact(
-            name=name,
-            location=location,
-            ds_type=stores.kind,
-            sha=reference.identity,
-            content_type=reference.serializer,
-            attempt_id=record.attempt,
-            flow_id=spec.flow,
-            run_id=spec.run_id,
-            step_name=spec.step,
-            task_id=spec.task_id,
-            user_name=spec.user,
-        )
+        Artifact(name=name, sha=reference.identity, content_type=reference.serializer, **shared)
         for name, reference in record.artifacts.items()
     ]
 
 
 def _metadata(spec: TaskSpec, record: TaskRecord | None, failure: FailureRecord | None) -> list[Record]:
     attempt = record.attempt if record else spec.attempt
-    facts = {
-        "attempt": ("attempt", str(attempt)),
-        "python_version": ("python_version", platform.python_version()),
-        **({"origin-run-id": ("origin-run-id", spec.origin_run_id)} if spec.origin_run_id else {}),
-        **({"code-package": ("code-package", spec.package)} if spec.package else {}),
-        **({"failure": ("failure", failure.message)} if failure else {}),
+    facts = [
+        ("attempt", "attempt", str(attempt)),
+        ("python_version", "python_version", platform.python_version()),
+        ("origin-run-id", "origin-run-id", spec.origin_run_id),
+        ("code-package", "code-package", spec.package),
+        ("failure", "failure", failure.message if failure else None),
         # last, as its being there says that the attempt is over
-        "attempt_ok": ("internal_attempt_status", str(record is not None)),
-    }
+        ("attempt_ok", "internal_attempt_status", str(record is not None)),
+    ]
+    shared = {"tags": (f"attempt_id:{attempt}",), **_of_task(spec)}
     return [
-        Metadatum(
-            field_name=field,
-            value=value,
-            type=kind,
-            flow_id=spec.flow,
-            run_id=spec.run_id,
-            step_name=spec.step,
-            task_id=spec.task_id,
-            user_name=spec.user,
-            tags=(f"attempt_id:{attempt}",),
-        )
-        for field, (kind, value) in facts.items()
+        Metadatum(field_name=field, type=kind, value=value, **shared)
+        for field, kind, value in facts
+        if value is not None
     ]
