@@ -75,6 +75,17 @@ def test_a_change_of_definition_or_tags_is_applied(client: Any, rig: Rig) -> Non
     assert changed.apply() == "unchanged"
 
 
+@pytest.mark.parametrize("suffix", ["", ":*"])
+def test_a_log_group_is_set_and_taken_away(client: Any, rig: Rig, suffix: str) -> None:
+    deployment = deploy(client, rig, machine())
+    arn = "arn:aws:logs:us-east-1:123456789012:log-group:/flows"
+    logged = Deployment(deployment.name, machine(), rig.role, log_group_arn=arn + suffix, client=client)
+    assert [logged.apply(), logged.apply()] == ["updated", "unchanged"]
+    assert Deployment.get(deployment.name, client=client).log_group_arn == arn
+    assert deployment.apply() == "updated"
+    assert Deployment.get(deployment.name, client=client).log_group_arn is None
+
+
 def test_tags_of_others_are_left_alone(client: Any, rig: Rig) -> None:
     deployment = deploy(client, rig, machine())
     client.tag_resource(resourceArn=deployment.arn, tags=[{"key": "cost", "value": "lab"}])
@@ -160,6 +171,21 @@ def test_names_that_aws_refuses_are_refused_here(name: str, client: Any, rig: Ri
         Deployment(name, machine(), rig.role, client=client)
     with pytest.raises(InvalidName):
         Deployment("fine", machine(), rig.role, client=client).start(name=name)
+
+
+@pytest.mark.parametrize("role", ["", "my-role", "arn:aws:iam::123456789012:user/ann"])
+def test_a_role_that_is_none_is_refused_here(role: str, client: Any) -> None:
+    with pytest.raises(InvalidName, match="role"):
+        Deployment("fine", machine(), role, client=client)
+
+
+def test_a_machine_that_is_being_deleted_is_not_there(client: Any, rig: Rig) -> None:
+    deployment = deploy(client, rig, machine())
+    client.meta.events.register(
+        "after-call.sfn.DescribeStateMachine", lambda parsed, **_: parsed.update(status="DELETING")
+    )
+    with pytest.raises(DeploymentNotFound):
+        Deployment.get(deployment.name, client=client)
 
 
 def test_an_input_beyond_the_quota_is_refused_here(client: Any, rig: Rig) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from sched_sfn import quotas
 from sched_sfn.aws import Client, calling, make_client
-from sched_sfn.errors import DeploymentNotFound, ExecutionExists
+from sched_sfn.errors import DeploymentNotFound, ExecutionExists, InvalidName
 from sched_sfn.execution import Execution
 from sched_sfn.machine import StateMachine, to_json
 
@@ -20,6 +21,7 @@ class Deployment:
 
     - `machine`: a StateMachine, or a definition as plain data.
     - `role_arn`: the role that the machine takes; it is in the machine's own account.
+    - `log_group_arn`: where AWS writes the events of executions, with their data; nowhere if left out.
     - `tags`: set on the state machine; other tags that it has are left alone.
     - `client`: the caller's boto3 client of Step Functions; else one is made from the environment, with `endpoint_url`.
 
@@ -32,25 +34,34 @@ class Deployment:
         machine: StateMachine | Mapping[str, Any],
         role_arn: str,
         *,
+        log_group_arn: str | None = None,
         tags: Mapping[str, str] | None = None,
         client: Client | None = None,
         endpoint_url: str | None = None,
     ) -> None:
         self.name = quotas.check_name("a state machine", name)
         self.definition = dict(machine.definition if isinstance(machine, StateMachine) else machine)
-        self.role_arn = role_arn
+        self.role_arn = check_role(role_arn)
+        self.log_group_arn = log_group_arn.removesuffix(":*") if log_group_arn else None
         self.tags = dict(tags or {})
         self.client = client if client is not None else make_client(endpoint_url)
 
     @classmethod
     def get(cls, name: str, *, client: Client | None = None, endpoint_url: str | None = None) -> Deployment:
-        """The deployment of that name, with definition, role and tags as they are in the account.
+        """The deployment of that name, with definition, role, log group and tags as they are in the account.
 
         Raises DeploymentNotFound.
         """
         client = client if client is not None else make_client(endpoint_url)
         found, tags = read_machine(client, name, find_machine(client, name))
-        return cls(name, json.loads(found["definition"]), found["roleArn"], tags=tags, client=client)
+        return cls(
+            name,
+            json.loads(found["definition"]),
+            found["roleArn"],
+            log_group_arn=log_group_of(found),
+            tags=tags,
+            client=client,
+        )
 
     def __repr__(self) -> str:
         return f"<Deployment {self.arn}>"
@@ -72,7 +83,8 @@ class Deployment:
             self._create()
             return "created"
         applied: Applied = "unchanged"
-        if json.loads(found["definition"]) != self.definition or found["roleArn"] != self.role_arn:
+        before = json.loads(found["definition"]), found["roleArn"], log_group_of(found)
+        if before != (self.definition, self.role_arn, self.log_group_arn):
             self._update()
             applied = "updated"
         if changed := {key: value for key, value in self.tags.items() if tags.get(key) != value}:
@@ -120,31 +132,39 @@ class Deployment:
                     )
 
     def delete(self) -> None:
-        """Delete the state machine; executions under way are ended by AWS. Nothing happens if there is none."""
+        """Delete the state machine. Nothing happens if there is none.
+
+        AWS ends executions under way at their next transition, and keeps the name until then.
+        """
         with calling(f"delete the state machine {self.name!r}"):
             self.client.delete_state_machine(stateMachineArn=self.arn)
 
     def _create(self) -> None:
         with calling(f"create the state machine {self.name!r}"):
-            self.client.create_state_machine(
-                name=self.name, definition=self._text(), roleArn=self.role_arn, type="STANDARD", tags=as_list(self.tags)
-            )
+            self.client.create_state_machine(name=self.name, tags=as_list(self.tags), **self._settings())
 
     def _update(self) -> None:
         with calling(f"change the state machine {self.name!r}"):
-            self.client.update_state_machine(stateMachineArn=self.arn, definition=self._text(), roleArn=self.role_arn)
+            self.client.update_state_machine(stateMachineArn=self.arn, **self._settings())
 
     def _tag(self, tags: Mapping[str, str]) -> None:
         with calling(f"tag the state machine {self.name!r}"):
             self.client.tag_resource(resourceArn=self.arn, tags=as_list(tags))
 
-    def _text(self) -> str:
+    def _settings(self) -> dict[str, Any]:
         text = to_json(self.definition, indent=None)
         size = len(text.encode())
         quotas.require(
-            f"The state machine {self.name!r}", "bytes of a definition", quotas.DEFINITION, size, "Divide the flow."
+            f"The machine {self.name!r}", "bytes of a definition", quotas.DEFINITION, size, "Divide the flow."
         )
-        return text
+        return {"definition": text, "roleArn": self.role_arn, "loggingConfiguration": logging_to(self.log_group_arn)}
+
+
+def check_role(arn: str) -> str:
+    """The ARN of a role. Raises InvalidName."""
+    if not re.fullmatch(r"arn:[^:]+:iam::\d+:role/.+", arn):
+        raise InvalidName("a role", arn, "an ARN looks like arn:aws:iam::123456789012:role/name")
+    return arn
 
 
 def find_machine(client: Client, name: str) -> str:
@@ -163,9 +183,26 @@ def read_machine(client: Client, name: str, arn: str) -> tuple[dict[str, Any], d
     with calling(f"read the state machine {name!r}", StateMachineDoesNotExist=absent, ResourceNotFound=absent):
         found = client.describe_state_machine(stateMachineArn=arn)
         tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
+    if found["status"] == "DELETING":
+        raise absent
     return found, {tag["key"]: tag["value"] for tag in tags}
 
 
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as AWS wants them."""
     return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def logging_to(log_group_arn: str | None) -> dict[str, Any]:
+    """The logging configuration of a state machine."""
+    if log_group_arn is None:
+        return {"level": "OFF", "includeExecutionData": False, "destinations": []}
+    destination = {"cloudWatchLogsLogGroup": {"logGroupArn": f"{log_group_arn}:*"}}
+    return {"level": "ALL", "includeExecutionData": True, "destinations": [destination]}
+
+
+def log_group_of(machine: Mapping[str, Any]) -> str | None:
+    """The ARN of the log group of a state machine that AWS described."""
+    for destination in machine.get("loggingConfiguration", {}).get("destinations", []):
+        return str(destination["cloudWatchLogsLogGroup"]["logGroupArn"]).removesuffix(":*")
+    return None
