@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from compute_batch import BatchClient, ComputeBatchError, Job, JobSpec
+import attrs
+from compute_batch import BatchClient, ComputeBatchError, Job, JobSpec, LogTail, Pace
 from flow_graph import parse_task_id
 
 from stepwell.api.decorators.kinds import Batch, Resources
@@ -18,6 +19,7 @@ from stepwell.config import Settings
 from stepwell.deploying.bootstrap import bootstrap_command
 from stepwell.deploying.environment import flow_environment
 from stepwell.deploying.job import ATTEMPT_BASE, ITERATION, PATH, RUN_ID, STEP
+from stepwell.errors import SettingsError
 from stepwell.scheduling.launchers import Exit, Listener
 
 if TYPE_CHECKING:
@@ -26,15 +28,19 @@ if TYPE_CHECKING:
     from stepwell.execution.stores import Stores
     from stepwell.scheduling.loop import EventLoop
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+_LEAST_SECONDS = 0.5
+_TAILS_AT_ONCE = 10
+"""How many running jobs' logs are read in a round: CloudWatch allows an account some 25 reads a second."""
 
 
-def open_client(settings: Settings) -> BatchClient:
-    """A client of the cluster that the settings name."""
+def open_client(settings: Settings, queue: str) -> BatchClient:
+    """A client of a queue of the cluster that the settings name."""
     return BatchClient(
-        queue=settings.require("STEPWELL_BATCH_QUEUE", "AWS Batch"),
+        queue=queue,
         region=settings.get("STEPWELL_AWS_REGION"),
         endpoint_url=settings.get("STEPWELL_AWS_ENDPOINT_URL"),
+        pace=Pace(least_seconds=_LEAST_SECONDS),
+        definition_prefix="stepwell",
     )
 
 
@@ -65,6 +71,15 @@ def _matching_image() -> str:
     return f"python:{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+@attrs.define(eq=False)
+class _Followed:
+    """An attempt whose job is under way."""
+
+    spec: TaskSpec
+    job: Job
+    tail: LogTail
+
+
 class BatchLauncher:
     """Runs each attempt as a Batch job. A thread of its own talks to AWS; the loop hears of it through its pipe."""
 
@@ -82,9 +97,10 @@ class BatchLauncher:
         self._loop, self._listener, self._flow, self._settings = loop, listener, flow, settings
         package = (claimed.package or "", claimed.package_url or "")
         self._environment = {**flow_environment(flow, stores.root, package, settings), RUN_ID: claimed.run_id}
-        self._client = open_client(settings)
+        self._clients: dict[str, BatchClient] = {}
+        self._watcher = self._client(settings.require("STEPWELL_BATCH_QUEUE", "AWS Batch")).watcher()
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._jobs: dict[TaskSpec, Job] = {}
+        self._followed: dict[str, _Followed] = {}
         self._thread = threading.Thread(target=self._work, name="stepwell-batch", daemon=True)
         self._thread.start()
 
@@ -98,8 +114,8 @@ class BatchLauncher:
 
     def close(self) -> None:
         """End the jobs that still run, and the thread."""
-        for spec in list(self._jobs):
-            self.terminate(spec, force=True)
+        for followed in list(self._followed.values()):
+            self.terminate(followed.spec, force=True)
         self._orders.put(None)
         self._thread.join(30)
 
@@ -112,58 +128,62 @@ class BatchLauncher:
             self._loop.call_from_thread(functools.partial(_raise, error))
 
     def _take_orders(self) -> None:
-        pause = _SHORTEST_PAUSE
         while True:
             try:
-                order = self._orders.get(timeout=pause if self._jobs else None)
+                order = self._orders.get(timeout=_LEAST_SECONDS if self._followed else None)
             except queue.Empty:
-                pause = _SHORTEST_PAUSE if self._poll() else min(pause * 1.5, _LONGEST_PAUSE)
+                self._look_after_jobs()
                 continue
             if order is None:
                 return
             order()
-            pause = _SHORTEST_PAUSE
+
+    def _client(self, name: str) -> BatchClient:
+        if name not in self._clients:
+            self._clients[name] = open_client(self._settings, name)
+        return self._clients[name]
 
     def _submit(self, spec: TaskSpec) -> None:
         environment = {**self._environment, **_task_environment(spec)}
-        step = self._flow.decorator(spec.step, Batch)
         try:
-            job = self._client.submit(
-                job_spec(self._flow, spec.step, self._settings, environment), queue=step.queue if step else None
-            )
-        except ComputeBatchError as error:
+            client = self._client(queue_of(self._flow, spec.step, self._settings))
+            job = client.submit(job_spec(self._flow, spec.step, self._settings, environment))
+        except (ComputeBatchError, SettingsError) as error:
             self._tell(self._listener.started, spec, "no batch job")
             self._tell(self._listener.exited, spec, Exit(f"its job could not be submitted: {error}"))
             return
-        self._jobs[spec] = job
+        self._followed[job.id] = _Followed(spec, job, job.tail())
+        self._watcher.add([job])
         self._tell(self._listener.started, spec, f"batch job {job.id}")
 
     def _terminate(self, spec: TaskSpec) -> None:
-        if job := self._jobs.get(spec):
-            try:
-                job.terminate("the stepwell run is over")
-            except ComputeBatchError as error:
-                print(f"Warning: the job {job.id} could not be ended: {error}", file=sys.stderr)
+        for followed in self._followed.values():
+            if followed.spec is spec:
+                try:
+                    followed.job.terminate("the stepwell run is over")
+                except ComputeBatchError as error:
+                    print(f"Warning: {error}", file=sys.stderr)
 
-    def _poll(self) -> bool:
-        """Look after all jobs; says whether anything happened."""
+    def _look_after_jobs(self) -> None:
+        over = [job for job in self._watcher.poll() if job.is_finished]
+        running = [one for one in self._followed.values() if one.job.status == "RUNNING"]
+        for followed in running[:_TAILS_AT_ONCE]:
+            self._pass_on_log(followed)
+            self._followed[followed.job.id] = self._followed.pop(followed.job.id)  # to the end: in turn
+        for job in over:
+            followed = self._followed.pop(job.id)
+            self._pass_on_log(followed)
+            self._tell(
+                self._listener.exited, followed.spec, Exit(job.reason or "its job failed" if job.failure else "")
+            )
+
+    def _pass_on_log(self, followed: _Followed) -> None:
         try:
-            self._client.refresh(self._jobs.values())
-            followed = [self._follow(spec, job) for spec, job in list(self._jobs.items())]
-        except ComputeBatchError as error:
-            if not error.retryable:
-                raise
-            return False
-        return any(followed)
-
-    def _follow(self, spec: TaskSpec, job: Job) -> bool:
-        lines = job.new_log_lines()
+            lines = list(followed.tail.rest())
+        except ComputeBatchError:  # the log is in the datastore when the job is over; this is for watching it
+            return
         for line in lines:
-            self._tell(self._listener.printed, spec, "o", line.encode())
-        if job.is_over:
-            del self._jobs[spec]
-            self._tell(self._listener.exited, spec, Exit(job.reason or "" if not job.succeeded else ""))
-        return bool(lines) or job.is_over
+            self._tell(self._listener.printed, followed.spec, "o", line.text.encode())
 
     def _tell(self, report: Callable[..., None], *arguments: object) -> None:
         self._loop.call_from_thread(functools.partial(report, *arguments))

@@ -12,7 +12,7 @@ from sched_sfn import BatchJob, BatchRunner, Deployment, S3Record, StateMachine,
 from stepwell.api.decorators.kinds import Retry
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, user_name
-from stepwell.deploying.batch import definition_name, job_spec, open_client, queue_of
+from stepwell.deploying.batch import job_spec, open_client, queue_of
 from stepwell.deploying.environment import flow_environment
 from stepwell.deploying.job import EXECUTION, ITERATION, OFFSET, PARAMETERS, PATH, STEP, production_run_id
 from stepwell.deploying.package import package_address, upload_package
@@ -46,9 +46,8 @@ def deploy(flow: FlowDefinition, settings: Settings) -> Deployment:
     name = machine_name(flow, settings)
     root = {"format": FORMAT, "flow": flow.name, "machine": name, "package": package[0], "created": time.time()}
     stores.records.replace(f"roots/{name}.json", json.dumps(root).encode())
-    batch = open_client(settings)
     for node in flow.graph:
-        batch.register(job_spec(flow, node.name, settings, {}))
+        open_client(settings, queue_of(flow, node.name, settings)).definition(job_spec(flow, node.name, settings, {}))
     role = settings.require("STEPWELL_SFN_ROLE", "AWS Step Functions")
     machine = _machine(flow, settings, stores, package)
     deployment = Deployment(name, machine, role, client=_client(settings), tags={"stepwell:flow": flow.name})
@@ -77,12 +76,13 @@ def _machine(flow: FlowDefinition, settings: Settings, stores: Stores, package: 
 
 
 def _job(flow: FlowDefinition, step: str, settings: Settings, environment: Mapping[str, str]) -> BatchJob:
-    retry = flow.decorator(step, Retry)
+    retry, queue, spec = flow.decorator(step, Retry), queue_of(flow, step, settings), job_spec(flow, step, settings, {})
     # only the first task reads the parameters: they may be longer than what fits into every job's environment
     parameters = {PARAMETERS: Template("{input}")} if step == flow.graph.start else {}
     return BatchJob(
-        definition=definition_name(job_spec(flow, step, settings, {})),
-        queue=queue_of(flow, step, settings),
+        definition=open_client(settings, queue).definition_name(spec),
+        queue=queue,
+        command=spec.command,
         environment={
             **environment,
             STEP: step,
