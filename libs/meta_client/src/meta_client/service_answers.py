@@ -81,6 +81,8 @@ class Answer:
 
     def error(self) -> MetaClientError:
         """The error for an answer that nobody expects."""
+        if self.status == 413:
+            return ServiceError(self.where, 413, "what was sent is too large for the service, or for a proxy before it")
         if self.says_no_route:
             return InvalidAnswer(self.where, f"status {self.status}, there is no such route")
         if self.status < 400 or (self.is_page and self.status < 500):

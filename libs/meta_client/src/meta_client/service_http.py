@@ -242,6 +242,8 @@ def _checked_url(url: str) -> str:
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-            raise InvalidRequest("headers", name, "a header's value must be printable ASCII text")
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise InvalidRequest(
+                "headers", name, "a header's value must be printable ASCII text, without blanks around it"
+            )
     return dict(headers)

@@ -60,7 +60,7 @@ def runs(http: ServiceHttp, flow: str, tags: Sequence[str], status: str | None, 
     for page in pages(http, "flows", flow, "runs", query=query, first=_FIRST_PAGE if limit is None else max(limit, 1)):
         found = [run_of(item) for item in page.items]
         if page.whole:
-            found.sort(key=lambda run: run.ts_epoch, reverse=True)
+            found.sort(key=_age, reverse=True)
         if status and any(run.status is None for run in found):
             raise page.answer.unsupported("finding runs by status")
         for run in found:
@@ -77,6 +77,10 @@ def run_of(item: object) -> Run:
     """A run of the wire, with its verified user also where the service leaves that out."""
     run = Run.from_wire(item)
     return attrs.evolve(run, user=verified_user(run.user_name, run.system_tags))
+
+
+def _age(run: Run) -> tuple[int, int]:
+    return run.ts_epoch, run.run_id if isinstance(run.run_id, int) else 0
 
 
 def _fits_a_filter(tag: str) -> bool:

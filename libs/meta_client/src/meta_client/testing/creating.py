@@ -145,9 +145,9 @@ class Creating(Part):
     @pytest.mark.parametrize("name", ODD_NAMES)
     def test_names_come_back_as_they_went_in(self, store: MetadataStore, flow: str, name: str) -> None:
         run = store.create_run(flow + name, user=name, tags=[name], run_id=name)
+        assert store.get_run(flow + name, name) == run
         step = store.create_step(flow + name, name, name)
         task = store.create_task(flow + name, name, name, name)
-        assert store.get_run(flow + name, name) == run
         assert store.get_step(flow + name, name, name) == step
         assert store.get_task(flow + name, name, name, name) == task
         assert (run.run_id, run.tags, run.user_name, step.step_name, task.task_id) == (name, (name,), name, name, name)

@@ -1,0 +1,30 @@
+"""The client keeps the contract also on a service that behaves as the original one, from before it had pages and filters."""
+
+import pytest
+from http_servers import serving
+from meta_client import ServiceStore, Unsupported
+from meta_client.testing import MetadataStoreContract
+from original import OriginalService
+
+
+class TestOnTheOriginal(MetadataStoreContract):
+    @pytest.fixture
+    def opener(self):
+        with serving(OriginalService()) as url:
+            yield lambda: ServiceStore(url)
+
+    def test_a_run_without_an_end_runs_while_it_sends_heartbeats(self, store, run):
+        with pytest.raises(Unsupported, match="too old for finding runs by status"):
+            list(store.list_runs(run.flow_id, status="running"))
+
+    # what else such a service cannot tell
+    test_the_last_word_of_step_end_tells_the_status = None
+    test_other_steps_do_not_end_a_run = None
+    test_status_tags_and_limit_go_together = None
+    # hundreds of requests that show nothing new here
+    test_a_step_of_many_tasks_is_listed_whole = None
+
+
+def test_the_service_tells_its_version():
+    with serving(OriginalService()) as url, ServiceStore(url) as store:
+        assert store.version() == "2.4.3"
