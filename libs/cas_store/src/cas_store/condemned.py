@@ -153,14 +153,7 @@ def discard(backend: Backend) -> None:
     """End a sweep: nothing is condemned any more. The header goes first, so that no reader of it finds parts missing for long."""
     backend.delete(HEADER)
     backend.delete(BATCH)
-    backend.delete_many(list(stray_parts(backend, None)))
-
-
-def stray_parts(backend: Backend, condemned: Condemned | None) -> Iterator[str]:
-    """Parts of lists that were never announced, or ended, by a sweep that was interrupted."""
-    for name in backend.names(LISTS):
-        if condemned is None or not name.startswith(parts_prefix(condemned.id)):
-            yield name
+    backend.delete_many(list(backend.names(LISTS)))
 
 
 def parts_prefix(identity: str) -> str:

@@ -22,7 +22,8 @@ from cas_store.references import Reference, digests_of
 from cas_store.spilling import Spill, ascending
 
 Tick = Callable[[], None]
-LATER_VERSIONS = tuple(f"v{number}/" for number in range(2, 10))
+LATER_VERSIONS = "v2/"
+"""A store that any later version of the format was used in has a name below this (FORMAT.md, "Versions")."""
 
 
 def protect(
@@ -69,9 +70,8 @@ def unprotected(backend: Backend, protected: Spill, before: datetime, tick: Tick
 
 def refuse_later_versions(backend: Backend) -> None:
     """Raise `SweepRefused` where a later release keeps something that may need what this one would delete."""
-    for prefix in LATER_VERSIONS:
-        for name in backend.names(prefix):
-            raise _later(name)
+    for name in backend.names(LATER_VERSIONS):
+        raise _later(name)
 
 
 def _lists_to_read(backend: Backend, roots: Spill, before: datetime) -> Iterator[Digest]:

@@ -24,6 +24,8 @@ HELD_PARTS = 32
 HELD_RECENT = 200_000
 
 Rewrite = Callable[[], None]
+Beginning = tuple[float, "View"]
+"""When a writer began, by `clock`, and what it knew of the sweep then."""
 sleep = time.sleep
 
 
@@ -41,9 +43,18 @@ class Renewing:
         self._recent = Recent()
         self._abandoned: set[bytes] = set()
 
-    def put(self, digest: Digest, rewrite: Rewrite, began: float) -> None:
-        """A writer stored the digest, or found it stored, since ``began`` by `clock`, and relies on it."""
-        self._settle(digest, rewrite)
+    def begin(self) -> Beginning:
+        """To be called before a writer asks whether something is stored, and to be given to ``put``."""
+        view = self._view
+        now = clock()
+        if now - view.read_at >= REREAD_SECONDS:
+            view = self._view = view.again()  # two threads may both do it: no lock that a fork could leave locked
+        return now, view
+
+    def put(self, digest: Digest, rewrite: Rewrite, beginning: Beginning) -> None:
+        """A writer stored the digest, or found it stored, and relies on it."""
+        began, view = beginning
+        self._settle(digest, rewrite, view)
         now = clock()
         if now - began < RECENT_SECONDS:
             self._recent.add(digest, now)
@@ -68,13 +79,13 @@ class Renewing:
             yield digest, None
 
     def _confirm(self, digest: Digest, part_of: Digest | None) -> None:
+        _, view = self.begin()
         if not self._backend.exists(location(digest)):
             raise MissingObject(digest, part_of)
-        self._settle(digest, lambda: renew(self._backend, digest, part_of))
+        self._settle(digest, lambda: renew(self._backend, digest, part_of), view)
 
-    def _settle(self, digest: Digest, rewrite: Rewrite) -> None:
+    def _settle(self, digest: Digest, rewrite: Rewrite, view: View) -> None:
         """Where the digest is condemned: write it, until it is there and cannot be deleted any more."""
-        view = self._fresh_view()
         if not view.holds(digest):
             return
         while True:
@@ -93,12 +104,6 @@ class Renewing:
                 self._abandoned.add(token)
                 return
             sleep(POLL_SECONDS)
-
-    def _fresh_view(self) -> View:
-        view = self._view
-        if clock() - view.read_at >= REREAD_SECONDS:
-            view = self._view = view.again()  # two threads may both do it: no lock that a fork could leave locked
-        return view
 
 
 class View:
@@ -121,20 +126,23 @@ class View:
         return view
 
     def holds(self, digest: Digest) -> bool:
-        """Whether the digest is condemned and was not renewed."""
+        """Whether the digest is condemned and was not renewed, or may have been deleted since by a sweep that ended."""
         if self._condemned is None or digest in self.renewed:
             return False
         record = pack(digest)
         number = self._condemned.part_of(record)
-        return number is not None and sweep_files.part_holds(self._part(self._condemned, number), record)
+        if number is None:
+            return False
+        try:
+            return sweep_files.part_holds(self._part(self._condemned, number), record)
+        except MissingObject:
+            self.read_at -= REREAD_SECONDS  # out of date
+            return True
 
     def _part(self, condemned: Condemned, number: int) -> bytes:
         part = self._parts.get(number)
         if part is None:
-            try:
-                part = sweep_files.read_part(self._backend, condemned, number)
-            except MissingObject:  # the sweep has ended
-                part = b""
+            part = sweep_files.read_part(self._backend, condemned, number)
             if len(self._parts) >= HELD_PARTS:
                 self._parts.clear()
             self._parts[number] = part

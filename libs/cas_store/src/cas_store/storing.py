@@ -12,7 +12,7 @@ from cas_store.errors import MissingObject
 from cas_store.frames import encode
 from cas_store.lists import encode_list
 from cas_store.parallel import in_order
-from cas_store.renewing import Renewing
+from cas_store.renewing import Beginning, Renewing
 
 WORTH_THREADS_BYTES = 8 * 1024 * 1024
 
@@ -44,7 +44,7 @@ class Writer:
 
     def piece(self, data: Bytes) -> Digest:
         """Store bytes as one piece, unless they are there."""
-        began = renewing.clock()
+        beginning = self._renewing.begin()
         digest = digest_of(PIECE, data)
         name = location(digest)
         size = memoryview(data).nbytes
@@ -52,34 +52,35 @@ class Writer:
             stored = encode(data)
             if not self._backend.create(name, stored):
                 self._mend(name, stored)
-        self._renewing.put(digest, lambda: self._backend.replace(name, encode(data)), began)
+        self._renewing.put(digest, lambda: self._backend.replace(name, encode(data)), beginning)
         return digest
 
     def list(self, algorithm: str, pieces: Sequence[tuple[Digest, int]], began: float) -> Digest:
         """Store a list whose pieces are stored, since ``began`` by `renewing.clock`."""
         if self._renewing.is_old(began):
             self._renewing.confirm(digest for digest, _ in pieces)
+        _, view = self._renewing.begin()
         digest, data = encode_list(algorithm, pieces)
-        self._create(digest, data, began)
+        self._create(digest, data, (began, view))
         return digest
 
     def adopt(self, digest: Digest, stored: Bytes) -> None:
         """Store the verified file of a piece, or of a list whose pieces are stored, as another store keeps it."""
-        self._create(digest, stored, renewing.clock())
+        self._create(digest, stored, self._renewing.begin())
 
     def file(self, digest: Digest, parts: Callable[[], Iterable[Bytes]], size: int) -> None:
         """Store a plain file; ``parts`` gives its bytes, any number of times."""
-        began = renewing.clock()
+        beginning = self._renewing.begin()
         name = location(digest)
         if not self._backend.exists(name):
             self._backend.create_parts(name, parts(), size)
-        self._renewing.put(digest, lambda: self._backend.replace_parts(name, parts(), size), began)
+        self._renewing.put(digest, lambda: self._backend.replace_parts(name, parts(), size), beginning)
 
-    def _create(self, digest: Digest, stored: Bytes, began: float) -> None:
+    def _create(self, digest: Digest, stored: Bytes, beginning: Beginning) -> None:
         name = location(digest)
         if not self._backend.create(name, stored):
             self._mend(name, stored)
-        self._renewing.put(digest, lambda: self._backend.replace(name, stored), began)
+        self._renewing.put(digest, lambda: self._backend.replace(name, stored), beginning)
 
     def _pieces(self, algorithm: str, pieces: Iterator[Bytes], size: int | None) -> Digest:
         """What is cut into one piece is that piece; else the pieces first, then the list that names them."""

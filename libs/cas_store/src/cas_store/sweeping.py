@@ -98,7 +98,7 @@ class _Sweep:
         self._watch = watch
 
     def run(self, live: Live, before: datetime, grace: timedelta, waiting: Condemned | None) -> SweepReport:
-        """Mark; delete what was condemned by an earlier call; condemn what is garbage now."""
+        """Mark; delete what was condemned by an earlier call; in place of its list, condemn what is garbage now."""
         report = SweepReport()
         with Spill(RECORD_BYTES) as protected:
             with Meter("marking", self._watch) as meter:
@@ -107,7 +107,9 @@ class _Sweep:
                 report = self._delete(waiting, protected, report)
             condemned = self._condemn(protected, before, grace)
             if condemned is not None and not grace:
-                return self._delete(condemned, protected, report)
+                report = self._delete(condemned, protected, report)
+                sweep_files.discard(self._backend)
+                return report
         if condemned is None:
             return report
         return attrs.evolve(
@@ -115,7 +117,7 @@ class _Sweep:
         )
 
     def _condemn(self, protected: Spill, before: datetime, grace: timedelta) -> Condemned | None:
-        self._backend.delete_many(list(sweep_files.stray_parts(self._backend, None)))
+        sweep_files.discard(self._backend)
         with Meter("condemning", self._watch) as meter:
             found = unprotected(self._backend, protected, before, self._ticking(meter))
             return sweep_files.publish(self._backend, found, before, grace)
@@ -136,7 +138,6 @@ class _Sweep:
                     deleted_bytes=report.deleted_bytes + sum(sizes),
                     spared=report.spared + len(records) - len(sizes),
                 )
-        sweep_files.discard(self._backend)
         return report
 
     def _delete_batch(self, condemned: Condemned, records: list[bytes]) -> list[int]:
