@@ -10,12 +10,11 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import attrs
-from flow_graph import Arm, FlowGraph, Node
+from flow_graph import FlowGraph, Node
 
+from sched_sfn.arms import Arms, arm_inside, steps_by_arm
 from sched_sfn.fan_outs import FanOut
 from sched_sfn.quotas import ARRAY
-
-Arms = tuple[Arm, ...]
 
 
 @attrs.frozen
@@ -81,15 +80,12 @@ class Costs:
 
     def item(self, foreach: Node) -> Cost:
         """The cost of one item of a foreach, as an iteration of an inline map."""
-        return self.arm((*self.graph.arms(foreach.name), Arm(foreach.name, 0))) + ITERATION
+        return self.arm(arm_inside(self.graph, foreach)) + ITERATION
 
     @cached_property
     def steps(self) -> dict[Arms, list[str]]:
-        """The steps of each arm, in topological order."""
-        steps: dict[Arms, list[str]] = {}
-        for step in self.graph.steps:
-            steps.setdefault(self.graph.arms(step), []).append(step)
-        return steps
+        """The steps of each arm."""
+        return steps_by_arm(self.graph)
 
     def arm(self, arms: Arms) -> Cost:
         """The cost of the dearest way through an arm."""
@@ -114,7 +110,7 @@ class Costs:
             case "split":
                 cost = TASK + BLOCK
                 for index in range(len(node.next)):
-                    cost += self.arm((*self.graph.arms(node.name), Arm(node.name, index)))
+                    cost += self.arm(arm_inside(self.graph, node, index))
                 return cost
             case "switch":
                 once = decided + STEP
