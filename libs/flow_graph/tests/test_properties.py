@@ -17,6 +17,7 @@ from flow_graph import (
     GraphError,
     Outcome,
     PlannedTask,
+    Span,
     Traversal,
     check,
     foreach_frames,
@@ -78,7 +79,7 @@ def test_well_formed_graphs_have_no_findings(graph: FlowGraph) -> None:
 
 @given(graphs())
 def test_json_gives_the_graph_back(graph: FlowGraph) -> None:
-    graph = attrs.evolve(graph, file="flow.py", line=3)
+    graph = attrs.evolve(graph, file="flow.py", at=Span(3, 7, 12))
     again = FlowGraph.from_json(graph.to_json())
     assert again == graph
     assert hash(again) == hash(graph)
@@ -88,7 +89,10 @@ def test_json_gives_the_graph_back(graph: FlowGraph) -> None:
 
 @given(graphs())
 def test_the_reader_reads_what_the_source_says(graph: FlowGraph) -> None:
-    assert read_source(graph) == graph
+    read = read_source(graph)
+    assert read == graph
+    assert check(read) == []
+    assert FlowGraph.from_json(read.to_json()).to_json() == read.to_json()
 
 
 @given(graphs())
@@ -128,12 +132,12 @@ def test_cycles_and_unreachable_steps_are_those_of_networkx(broken: tuple[FlowGr
     known = {node.name for node in graph}
     oracle = simple(graph)
     found = check(graph)
-    assert any(f.code == "cycle" for f in found) == (not networkx.is_directed_acyclic_graph(oracle))
+    assert any(f.slug == "cycle" for f in found) == (not networkx.is_directed_acyclic_graph(oracle))
     for cycle in graph.order.cycles:
         assert cycle[0] == cycle[-1]
         assert all(oracle.has_edge(one, other) for one, other in itertools.pairwise(cycle))
     assert Counter(graph.steps) == Counter(known)
-    unreachable = {f.step for f in found if f.code == "unreachable"}
+    unreachable = {f.step for f in found if f.slug == "unreachable"}
     if unreachable and oracle.number_of_nodes() == len(known):  # else a step is unknown, and guessed
         assert unreachable == known - networkx.descendants(oracle, graph.first) - {graph.first}
 
@@ -172,7 +176,7 @@ def closing_join(graph: FlowGraph, split: str, after: dict[str, str]) -> str:
 def test_every_mistake_is_found(broken: tuple[FlowGraph, set[str]]) -> None:
     graph, codes = broken
     found = check(graph)
-    assert codes & {finding.code for finding in found}
+    assert codes & {finding.slug for finding in found}
     assert all(finding.message and finding.help for finding in found)
     with pytest.raises(GraphError) as caught:
         Traversal(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flow_graph.artifacts import Artifacts, Merge, Use
 from flow_graph.building import GraphBuilder
 from flow_graph.checking import check
 from flow_graph.errors import (
@@ -21,7 +22,10 @@ from flow_graph.graph import FlowGraph
 from flow_graph.interpreting import interpret
 from flow_graph.lineage import foreach_frames, task_inputs
 from flow_graph.nodes import Case, End, Foreach, Invalid, Join, Linear, Node, Split, Switch, Transition
+from flow_graph.positions import Span
 from flow_graph.reading import read_class
+from flow_graph.rendering import render
+from flow_graph.rules import RULES, Rule
 from flow_graph.scopes import Arm
 from flow_graph.tasks import (
     ForeachFrame,
@@ -36,7 +40,9 @@ from flow_graph.tasks import (
 from flow_graph.traversal import ForeachTasks, Traversal
 
 __all__ = [
+    "RULES",
     "Arm",
+    "Artifacts",
     "Case",
     "End",
     "Finding",
@@ -52,6 +58,7 @@ __all__ = [
     "InvalidTaskId",
     "Join",
     "Linear",
+    "Merge",
     "MissingExtra",
     "NoMatchingStep",
     "Node",
@@ -59,7 +66,9 @@ __all__ = [
     "OutcomeOf",
     "Path",
     "PlannedTask",
+    "Rule",
     "SourceUnavailable",
+    "Span",
     "Split",
     "Switch",
     "TaskName",
@@ -68,11 +77,13 @@ __all__ = [
     "UnexpectedTask",
     "UnknownStep",
     "UnreadableGraph",
+    "Use",
     "check",
     "foreach_frames",
     "interpret",
     "parse_task_id",
     "read_class",
+    "render",
     "task_id",
     "task_inputs",
 ]

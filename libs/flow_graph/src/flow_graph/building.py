@@ -9,7 +9,7 @@ from flow_graph.checking import require_well_formed
 from flow_graph.findings import Finding
 from flow_graph.graph import FlowGraph
 from flow_graph.joins import infer_joins
-from flow_graph.nodes import Case, End, Invalid, Node, Transition
+from flow_graph.nodes import Case, End, Node, Transition
 from flow_graph.transitions import invalid, plain_transition, switch_transition
 
 Next = str | Sequence[str] | Mapping[Any, str] | None
@@ -44,7 +44,9 @@ class GraphBuilder:
         next: Next = None,  # noqa: A002 - named as in a flow
         foreach: str | None = None,
         condition: str | None = None,
+        num_parallel: int | str | None = None,
         join: bool | None = None,
+        decorators: Sequence[str] = (),
         doc: str = "",
         start: bool = False,
         end: bool = False,
@@ -53,7 +55,8 @@ class GraphBuilder:
 
         `next` is one step, several (a split), or a mapping from values to steps (a switch on `condition`); with
         `foreach`, one task of it runs for each item of that artifact. `start` and `end` mark the first and the last
-        step if they are not called so.
+        step if they are not called so. With `num_parallel` the next step runs as a gang of so many tasks; it has to have
+        `parallel` among its `decorators`, which are names without arguments.
 
         `join` says whether the step joins the arms that lead to it. Left out, it is a join where arms of a split meet;
         inside a foreach if `join` is a word of its name (`join`, `join_shards`), or if it directly follows a one-step
@@ -63,8 +66,17 @@ class GraphBuilder:
             self.findings.append(
                 Finding("duplicate-step", f"Step {name!r} is defined twice.", "Rename or remove one of them.", name)
             )
-        transition = build_transition(name, next, foreach, condition, joins=bool(join))
-        self.nodes[name] = Node(name, transition, arguments=2 if join else 1, starts=start, ends=end, doc=doc)
+        number = None if num_parallel is None else str(num_parallel)
+        transition = build_transition(name, next, foreach, condition, number, joins=bool(join))
+        self.nodes[name] = Node(
+            name,
+            transition,
+            arguments=2 if join else 1,
+            starts=start,
+            ends=end,
+            decorators=tuple(decorators),
+            doc=doc,
+        )
         self.undecided.discard(name)
         if join is None:
             self.undecided.add(name)
@@ -77,26 +89,33 @@ class GraphBuilder:
         return graph
 
 
-def build_transition(step: str, next: Next, foreach: str | None, condition: str | None, *, joins: bool) -> Transition:  # noqa: A002
+def build_transition(
+    step: str,
+    next: Next,  # noqa: A002
+    foreach: str | None,
+    condition: str | None,
+    num_parallel: str | None,
+    *,
+    joins: bool,
+) -> Transition:
     """The transition that the arguments of `GraphBuilder.step` stand for."""
+    options = (foreach, num_parallel)
     if isinstance(next, Mapping):
-        return build_switch(step, next, foreach, condition)
+        return build_switch(step, next, condition, plain=options == (None, None))
     if next is None:
-        if foreach is not None or condition is not None:
+        if options != (None, None) or condition is not None:
             return invalid(step, "it names no step to go to")
         return End()
     targets = (next,) if isinstance(next, str) else tuple(next)
     if condition is not None:
         return invalid(step, "condition= goes with a mapping of cases", targets)
-    return plain_transition(step, targets, foreach, joins)
+    return plain_transition(step, targets, foreach, joins, num_parallel)
 
 
-def build_switch(
-    step: str, cases: Mapping[Any, str], foreach: str | None, condition: str | None
-) -> Transition | Invalid:
+def build_switch(step: str, cases: Mapping[Any, str], condition: str | None, *, plain: bool) -> Transition:
     """The switch of a mapping from values to steps."""
-    if foreach is not None:
-        return invalid(step, "a switch cannot also be a foreach", tuple(cases.values()))
+    if not plain:
+        return invalid(step, "a switch cannot also have foreach= or num_parallel=", tuple(cases.values()))
     for key in cases:
         if not (key is None or isinstance(key, (str, int, float))):
             return invalid(step, f"the switch key {key!r} is not a literal", tuple(cases.values()))

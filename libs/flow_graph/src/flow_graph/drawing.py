@@ -31,8 +31,8 @@ def edges(graph: FlowGraph) -> Iterator[tuple[str, str, str]]:
 def edge_label(node: Node, target: str) -> str:
     """What to write on the way from a step to `target`."""
     match node.transition:
-        case Foreach(variable=variable):
-            return f"foreach {variable}"
+        case Foreach(variable=variable, parallel=parallel):
+            return f"num_parallel {variable}" if parallel else f"foreach {variable}"
         case Switch(cases=cases):
             keys = [str(case.key) if case.expression else repr(case.key) for case in cases if case.target == target]
             return f"{node.transition.condition} = {', '.join(keys)}"

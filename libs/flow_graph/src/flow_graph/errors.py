@@ -35,8 +35,13 @@ class GraphError(FlowGraphError):
     def __init__(self, name: str, findings: Sequence[Finding]) -> None:
         self.name = name
         self.findings = tuple(findings)
-        lines = "".join(f"\n  {finding}" for finding in self.findings)
-        super().__init__(f"The flow {name!r} is not well formed:{lines}")
+        super().__init__(name, self.findings)
+
+    def __str__(self) -> str:  # when it is shown: the source is looked up for that
+        from flow_graph.rendering import render
+
+        lines = "\n".join(map(render, self.findings))
+        return f"The flow {self.name!r} is not well formed:\n{lines}"
 
 
 class SourceUnavailable(FlowGraphError):

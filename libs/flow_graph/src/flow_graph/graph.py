@@ -12,6 +12,7 @@ from flow_graph.errors import NoMatchingStep, UnknownStep
 from flow_graph.findings import Finding
 from flow_graph.nodes import Node
 from flow_graph.ordering import Order, sort_steps
+from flow_graph.positions import Span
 from flow_graph.scopes import Arm, Scopes, find_scopes
 
 
@@ -41,6 +42,8 @@ class FlowGraph:
     `"train" in graph`. Graphs are equal if name, documentation and steps are, wherever they come from.
 
     - `nodes`: the steps by name, in declared order (read only).
+    - `file`, `at`: where the class is defined, and the place of its name.
+    - `constants`: the class-level values, parameters among them, that steps can read and may not assign.
     - `findings`: what the reader or the builder noticed that the graph itself does not show; part of `check`.
     """
 
@@ -48,7 +51,8 @@ class FlowGraph:
     nodes: dict[str, Node] = attrs.field(converter=by_name)
     doc: str = ""
     file: str | None = attrs.field(default=None, eq=False)
-    line: int | None = attrs.field(default=None, eq=False)
+    at: Span | None = attrs.field(default=None, eq=False)
+    constants: tuple[str, ...] = attrs.field(default=(), eq=False)
     findings: tuple[Finding, ...] = attrs.field(default=(), eq=False, converter=as_tuple)
 
     def __hash__(self) -> int:
@@ -76,6 +80,11 @@ class FlowGraph:
         """The error that says that `step` is none, with a suggestion."""
         return UnknownStep(step, self.name, suggest(step, self.nodes))
 
+    @property
+    def line(self) -> int | None:
+        """The line of the class, from 1; `None` where the graph was not read from source."""
+        return self.at.line if self.at else None
+
     # ---- order
 
     @cached_property
@@ -94,6 +103,14 @@ class FlowGraph:
         return {name: position for position, name in enumerate(self.steps)}
 
     @cached_property
+    def successors(self) -> Mapping[str, tuple[str, ...]]:
+        """The steps that each step leads to, each once, in declared order; unknown ones are left out."""
+        return {
+            name: tuple(dict.fromkeys(target for target in self.nodes[name].next if target in self.nodes))
+            for name in self.steps
+        }
+
+    @cached_property
     def predecessors(self) -> Mapping[str, tuple[str, ...]]:
         """The steps that lead to each step, in topological order; a recursive switch is among its own."""
         found: dict[str, list[str]] = {name: [] for name in self.nodes}
@@ -106,6 +123,25 @@ class FlowGraph:
     def previous(self, step: str) -> tuple[str, ...]:
         """The steps that lead to `step`, in topological order. Raises UnknownStep."""
         return self.predecessors[self[step].name]
+
+    def paths(self, target: str | None = None) -> Iterator[tuple[str, ...]]:
+        """All ways from the start to `target`, by default the end, each as the steps on it; one at a time.
+
+        There may be very many: each split and each switch multiplies them. Ways lead through a recursive switch once.
+        """
+        wanted = self[target or self.end].name
+        leading = {wanted}
+        for name in reversed(self.steps):
+            leading.update({name} if leading.intersection(self.successors[name]) else ())
+        way: list[str] = []
+        stack = [(0, self.start)] if self.start in leading else []
+        while stack:
+            depth, name = stack.pop()
+            way[depth:] = [name]
+            if name == wanted:
+                yield tuple(way)
+            else:
+                stack += [(depth + 1, t) for t in reversed(self.successors[name]) if t in leading and t not in way]
 
     # ---- beginning and end
 
@@ -139,6 +175,14 @@ class FlowGraph:
     def arms(self, step: str) -> tuple[Arm, ...]:
         """The arms of splits and foreaches that `step` is inside of, outermost first; none if it cannot be reached."""
         return self.scopes.arms.get(self[step].name, ())
+
+    def split_parents(self, step: str) -> tuple[str, ...]:
+        """The splits and foreaches that `step` is inside of, outermost first."""
+        return tuple(arm.split for arm in self.arms(step))
+
+    def is_inside(self, step: str, split: str) -> bool:
+        """Whether `step` is inside of `split` (a split or a foreach): behind it and before its join."""
+        return self[split].name in self.split_parents(step)
 
     def foreaches(self, step: str) -> tuple[str, ...]:
         """The foreach steps that `step` is inside of, outermost first."""
@@ -186,7 +230,7 @@ class FlowGraph:
         return graph_from_data(data)
 
     def to_json(self) -> str:
-        """The graph as JSON text, with a format version."""
+        """The graph as JSON text, with a format version: the same text for the same graph."""
         from flow_graph.serialization import graph_to_json
 
         return graph_to_json(self)
@@ -197,6 +241,12 @@ class FlowGraph:
         from flow_graph.serialization import graph_from_json
 
         return graph_from_json(text)
+
+    def to_text(self, *, ascii_only: bool = False) -> str:
+        """The graph as a drawing for a terminal, one line for each step; `ascii_only` for one that knows no lines."""
+        from flow_graph.outlining import draw
+
+        return draw(self, ascii_only=ascii_only)
 
     def to_mermaid(self) -> str:
         """The graph as a Mermaid flowchart."""

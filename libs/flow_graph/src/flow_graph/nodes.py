@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import attrs
+
+from flow_graph.artifacts import Artifacts
+from flow_graph.positions import Span
 
 Key = str | int | float | bool | None
 """A literal that a switch can compare its variable with."""
@@ -46,11 +50,16 @@ class Split:
 
 @attrs.frozen
 class Foreach:
-    """Go on with one task of `target` for each item of the artifact `variable`."""
+    """Go on with one task of `target` for each item of the artifact `variable`.
+
+    With `parallel` the tasks are a gang, which run at the same time and can talk to each other (`num_parallel=`); then
+    `variable` says how many, as it is written in the source: `4`, `self.workers`.
+    """
 
     kind: ClassVar[str] = "foreach"
     target: str
     variable: str
+    parallel: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -95,16 +104,18 @@ class End:
 
 @attrs.frozen
 class Invalid:
-    """A transition that was found but not understood, or is not supported; `check` reports `code` and `message`.
+    """A transition that was found but not understood; `check` reports it under the rule `slug`, with these words.
 
-    `targets` are the steps that it names as far as one can tell, so that one mistake is not reported as many.
+    `targets` are the steps that it names as far as one can tell, so that one mistake is not reported as many. `at` is
+    the part of the source that was not understood.
     """
 
     kind: ClassVar[str] = "invalid"
-    code: str
+    slug: str
     message: str
     help: str
     targets: tuple[str, ...] = ()
+    at: Span | None = attrs.field(default=None, eq=False)
 
 
 Transition = Linear | Split | Foreach | Switch | Join | End | Invalid
@@ -114,12 +125,15 @@ Transition = Linear | Split | Foreach | Switch | Join | End | Invalid
 class Node:
     """One step: its name, its transition, and where it stands in the source.
 
-    Two nodes are equal if they mean the same; `file` and the lines (1-based) do not count.
+    Two nodes are equal if they mean the same in the graph; where they come from and `artifacts` do not count.
 
     - `arguments`: how many arguments the method takes, `self` included; a join takes two.
     - `starts`/`ends`: marked by `@step(start=True)` or `@step(end=True)`.
+    - `decorators`: the names of the other decorators, as written: `retry`, `module.card`.
     - `doc`: the first line of the docstring.
-    - `line`: the line of the `def`; `transition_line`: that of the transition.
+    - `at`: the place of the name in its `def`; `transition_at`: that of the transition; `targets_at`: those of the
+      steps that it names.
+    - `artifacts`: what the method does with artifacts, `None` if that is not known, as of a graph built in code.
     """
 
     name: str
@@ -127,10 +141,13 @@ class Node:
     arguments: int = 1
     starts: bool = False
     ends: bool = False
+    decorators: tuple[str, ...] = ()
     doc: str = ""
     file: str | None = attrs.field(default=None, eq=False)
-    line: int | None = attrs.field(default=None, eq=False)
-    transition_line: int | None = attrs.field(default=None, eq=False)
+    at: Span | None = attrs.field(default=None, eq=False)
+    transition_at: Span | None = attrs.field(default=None, eq=False)
+    targets_at: Mapping[str, Span] = attrs.field(factory=dict, eq=False, repr=False)
+    artifacts: Artifacts | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def next(self) -> tuple[str, ...]:
@@ -141,6 +158,16 @@ class Node:
     def kind(self) -> str:
         """One of linear, split, foreach, switch, join, end, invalid."""
         return self.transition.kind
+
+    @property
+    def line(self) -> int | None:
+        """The line of the `def`, from 1; `None` where the graph was not read from source."""
+        return self.at.line if self.at else None
+
+    @property
+    def parallel(self) -> bool:
+        """Whether the step is one of a gang: it is marked `@parallel` or, for example, `@pytorch_parallel`."""
+        return any(name.split(".")[-1].split("_")[-1] == "parallel" for name in self.decorators)
 
     @property
     def takes_inputs(self) -> bool:

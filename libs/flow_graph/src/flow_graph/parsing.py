@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
+
+import attrs
 
 from flow_graph.nodes import Case, End, Invalid, Node, Transition
-from flow_graph.transitions import invalid, plain_transition, switch_transition, unsupported_parallel
+from flow_graph.positions import Text
+from flow_graph.transitions import invalid, plain_transition, switch_transition
 
 Method = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -20,35 +24,42 @@ def find_mark(method: Method, step: str) -> ast.expr | None:
     return None
 
 
-def parse_step(method: Method, mark: ast.expr, file: str | None, transition: str) -> Node:
+def parse_step(method: Method, mark: ast.expr, file: str | None, text: Text, transition: str) -> Node:
     """The node of a step; `mark` is its decorator, `transition` the name of the method that makes transitions."""
     flags = (
         {keyword.arg for keyword in mark.keywords if is_true(keyword.value)} if isinstance(mark, ast.Call) else set()
     )
     arguments = count_arguments(method.args)
-    parsed, line = parse_transition(method, transition, joins=arguments > 1)
-    if isinstance(method, ast.AsyncFunctionDef):
-        parsed, line = asynchronous(method.name, parsed), method.lineno
     return Node(
         method.name,
-        parsed,
         arguments=arguments,
         starts="start" in flags,
         ends="end" in flags,
+        decorators=tuple(filter(None, (dotted(other) for other in method.decorator_list if other is not mark))),
         doc=first_doc_line(method),
         file=file,
-        line=method.lineno,
-        transition_line=line,
+        at=text.name_span(method),
+        **parse_transition(method, text, transition, joins=arguments > 1),
     )
 
 
-def asynchronous(step: str, transition: Transition) -> Invalid:
+def dotted(decorator: ast.expr) -> str:
+    """The name of a decorator, its arguments left out; empty if it is an expression without name."""
+    name = decorator.func if isinstance(decorator, ast.Call) else decorator
+    parts: list[str] = []
+    while isinstance(name, ast.Attribute):
+        parts.append(name.attr)
+        name = name.value
+    return ".".join(reversed([*parts, name.id])) if isinstance(name, ast.Name) else ""
+
+
+def asynchronous(step: str, calls: list[ast.Call], receiver: str) -> Invalid:
     """What stands for the transition of a coroutine, which cannot be a step."""
     return Invalid(
         "async-step",
         f"Step {step!r} is an async function.",
         "Make it a plain function, and call asyncio.run(...) inside.",
-        transition.targets,
+        tuple(name for call in calls for name, _ in named_targets(call, receiver)),
     )
 
 
@@ -74,18 +85,34 @@ def first_doc_line(node: Method | ast.ClassDef) -> str:
 # ---- transitions
 
 
-def parse_transition(method: Method, name: str, *, joins: bool) -> tuple[Transition, int | None]:
-    """The transition that a method ends with, and its line."""
+def parse_transition(method: Method, text: Text, name: str, *, joins: bool) -> dict[str, Any]:
+    """The transition that a method ends with, and the places in it, as the fields of a node."""
+    receiver = receiver_of(method)
+    call = last_call(method, name)
+    stray = [] if call else [found for node in ast.walk(method) if (found := as_call(node, receiver, name)) is not None]
+    calls = [call] if call else stray
+    if isinstance(method, ast.AsyncFunctionDef):
+        transition: Transition = asynchronous(method.name, calls, receiver)
+    elif call is not None:
+        transition = parse_call(call, Reader(method.name, receiver, text, joins))
+    else:
+        transition = misplaced(method.name, stray, receiver, name) if stray else End()
+    return {
+        "transition": transition,
+        "transition_at": text.span(calls[0]) if calls else None,
+        "targets_at": {step: text.span(value) for call in calls for step, value in named_targets(call, receiver)},
+    }
+
+
+def receiver_of(method: Method) -> str:
+    """What a method calls its own object: `self`."""
     positional = [*method.args.posonlyargs, *method.args.args]
-    receiver = positional[0].arg if positional else "self"
-    last = method.body[-1]
-    call = as_call(last, receiver, name)
-    if call is not None:
-        return parse_call(method.name, call, receiver, joins=joins), last.lineno
-    stray = [found for node in ast.walk(method) if (found := as_call(node, receiver, name)) is not None]
-    if stray:
-        return misplaced(method.name, stray, receiver, name), stray[0].lineno
-    return End(), None
+    return positional[0].arg if positional else "self"
+
+
+def last_call(method: Method, name: str) -> ast.Call | None:
+    """The transition if it is where it belongs: the last statement."""
+    return as_call(method.body[-1], receiver_of(method), name)
 
 
 def as_call(node: ast.AST, receiver: str, name: str) -> ast.Call | None:
@@ -98,7 +125,7 @@ def as_call(node: ast.AST, receiver: str, name: str) -> ast.Call | None:
 
 def misplaced(step: str, calls: list[ast.Call], receiver: str, name: str) -> Invalid:
     """Transitions that are not the last statement of their step."""
-    targets = dict.fromkeys(target for call in calls for target in named_targets(call, receiver))
+    targets = dict.fromkeys(target for call in calls for target, _ in named_targets(call, receiver))
     return Invalid(
         "missing-transition",
         f"Step {step!r} does not end with {receiver}.{name}(...): the one on line {calls[0].lineno} is inside another "
@@ -109,11 +136,13 @@ def misplaced(step: str, calls: list[ast.Call], receiver: str, name: str) -> Inv
     )
 
 
-def named_targets(call: ast.Call, receiver: str) -> Iterator[str]:
-    """The steps that a call names, as far as one can tell."""
+def named_targets(call: ast.Call, receiver: str) -> Iterator[tuple[str, ast.expr]]:
+    """The steps that a call names, as far as one can tell, and where."""
     for argument in call.args:
-        values = argument.values if isinstance(argument, ast.Dict) else [argument]
-        yield from filter(None, (step_name(value, receiver) for value in values))
+        for value in argument.values if isinstance(argument, ast.Dict) else [argument]:
+            name = step_name(value, receiver)
+            if name is not None:
+                yield name, value
 
 
 def step_name(value: ast.expr, receiver: str) -> str | None:
@@ -124,61 +153,82 @@ def step_name(value: ast.expr, receiver: str) -> str | None:
     return None
 
 
-def parse_call(step: str, call: ast.Call, receiver: str, *, joins: bool) -> Transition:
+@attrs.frozen
+class Reader:
+    """What it takes to read one transition: the step that makes it, and the source around it."""
+
+    step: str
+    receiver: str
+    text: Text
+    joins: bool
+
+    def refuse(self, call: ast.Call, part: ast.AST, reason: str, **changes: str) -> Invalid:
+        """A call that is not understood because of a part of it."""
+        known = tuple(name for name, _ in named_targets(call, self.receiver))
+        at = self.text.span(part) if isinstance(part, ast.expr) else None
+        return attrs.evolve(invalid(self.step, reason, known, **changes), at=at)
+
+
+OPTIONS = ("foreach", "condition", "num_parallel")
+
+
+def parse_call(call: ast.Call, reader: Reader) -> Transition:
     """The transition that a call of `self.next` makes."""
-    known = tuple(named_targets(call, receiver))
-    options = {keyword.arg: keyword.value for keyword in call.keywords}
-    for option in options:
-        if option not in ("foreach", "condition", "num_parallel"):
-            return invalid(step, "it passes **options" if option is None else f"{option}= is no option of it", known)
-    if "num_parallel" in options:
-        return unsupported_parallel(step, known)
-    for option, value in options.items():
-        if not (isinstance(value, ast.Constant) and isinstance(value.value, str)):
-            return invalid(step, f"{option}= must be the name of an artifact, as a literal string", known)
-    texts = {option: ast.literal_eval(value) for option, value in options.items()}
-    return parse_targets(step, call, receiver, texts.get("foreach"), texts.get("condition"), joins=joins)
-
-
-def parse_targets(
-    step: str, call: ast.Call, receiver: str, foreach: str | None, condition: str | None, *, joins: bool
-) -> Transition:
-    """The transition that a call makes, its options known to be strings."""
-    known = tuple(named_targets(call, receiver))
+    options: dict[str, str] = {}
+    for keyword in call.keywords:
+        name, value = keyword.arg, keyword.value
+        if name is None:
+            return reader.refuse(call, value, "it passes **options")
+        if name not in OPTIONS:
+            return reader.refuse(call, value, f"{name}= is no option of it")
+        if name == "num_parallel":
+            options[name] = brief(value)
+        elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+            options[name] = value.value
+        else:
+            return reader.refuse(call, value, f"{name}= must be the name of an artifact, as a literal string")
     if any(isinstance(argument, ast.Dict) for argument in call.args):
-        cases = call.args[0]
-        if len(call.args) > 1 or not isinstance(cases, ast.Dict):
-            return invalid(step, "a switch takes one dictionary and no other step", known)
-        if foreach is not None:
-            return invalid(step, "a switch cannot also be a foreach", known)
-        return parse_switch(step, cases, receiver, condition)
-    if condition is not None:
-        return invalid(step, "condition= goes with a dictionary of cases", known)
+        return parse_switch(call, options, reader)
+    return parse_plain(call, options, reader)
+
+
+def parse_plain(call: ast.Call, options: dict[str, str], reader: Reader) -> Transition:
+    """The transition to one or more steps."""
+    if "condition" in options:
+        return reader.refuse(call, call, "condition= goes with a dictionary of cases")
+    targets = []
     for argument in call.args:
-        if step_name(argument, receiver) is None:
-            return invalid(step, f"{ast.unparse(argument)} is not a step of the form {receiver}.name", known)
-    return plain_transition(step, known, foreach, joins)
-
-
-def parse_switch(step: str, dictionary: ast.Dict, receiver: str, condition: str | None) -> Transition:
-    """The switch that a dictionary of cases makes."""
-    cases = []
-    known = tuple(filter(None, (step_name(value, receiver) for value in dictionary.values)))
-    for key, value in zip(dictionary.keys, dictionary.values, strict=True):
-        target = step_name(value, receiver)
+        target = step_name(argument, reader.receiver)
         if target is None:
-            return invalid(step, f"the case {ast.unparse(value)} is not a step of the form {receiver}.name", known)
-        case = parse_case(key, target, receiver)
+            return reader.refuse(call, argument, f"{brief(argument)} is not a step of the form {reader.receiver}.name")
+        targets.append(target)
+    return plain_transition(reader.step, targets, options.get("foreach"), reader.joins, options.get("num_parallel"))
+
+
+def parse_switch(call: ast.Call, options: dict[str, str], reader: Reader) -> Transition:
+    """The transition to one of the cases of a dictionary."""
+    dictionary = call.args[0]
+    if len(call.args) > 1 or not isinstance(dictionary, ast.Dict):
+        return reader.refuse(call, call, "a switch takes one dictionary and no other step")
+    for option in ("foreach", "num_parallel"):
+        if option in options:
+            return reader.refuse(call, call, f"a switch cannot also have {option}=")
+    cases = []
+    for key, value in zip(dictionary.keys, dictionary.values, strict=True):
+        target = step_name(value, reader.receiver)
+        if target is None:
+            reason = f"the case {brief(value)} is not a step of the form {reader.receiver}.name"
+            return reader.refuse(call, value, reason)
+        case = parse_case(key, target, reader.receiver)
         if case is None:
-            text = "**" if key is None else ast.unparse(key)
-            return invalid(
-                step,
-                f"the switch key {text} is not a literal",
-                known,
-                f"Use strings, numbers, True, False, None, or configuration values like {receiver}.config.mode.",
+            return reader.refuse(
+                call,
+                key or dictionary,
+                f"the switch key {'**' if key is None else brief(key)} is not a literal",
+                help=f"Use strings, numbers, True, False, None, or configuration values like {reader.receiver}.config.mode.",
             )
         cases.append(case)
-    return switch_transition(step, cases, condition)
+    return switch_transition(reader.step, cases, options.get("condition"))
 
 
 def parse_case(key: ast.expr | None, target: str, receiver: str) -> Case | None:
@@ -192,3 +242,12 @@ def parse_case(key: ast.expr | None, target: str, receiver: str) -> Case | None:
             text = ast.unparse(key)
             return Case(text, target, expression=True) if text.startswith(f"{receiver}.") else None
     return None
+
+
+def brief(expression: ast.expr) -> str:
+    """An expression in a message: long ones are cut."""
+    try:
+        text = " ".join(ast.unparse(expression).split())
+    except RecursionError:  # nested deeper than Python can follow
+        return "this expression"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,61 +1,47 @@
 """A graph as JSON: `{"format": 1, "name": ..., "steps": [{"name": ..., "transition": {"kind": ...}, ...}]}`.
 
-What has its default value is left out. A reader accepts every format released so far.
+What has its default value is left out. A reader accepts every format released so far, and refuses what it does not
+know: a damaged graph is not guessed at.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
 from flow_graph.errors import UnreadableGraph
 from flow_graph.graph import FlowGraph
-from flow_graph.nodes import Case, End, Foreach, Invalid, Join, Linear, Node, Split, Switch, Transition
+from flow_graph.nodes import Key, Node, Transition
 
 FORMAT = 1
 
-KINDS: dict[str, Any] = {kind.kind: kind for kind in (Linear, Join, Split, Foreach, Switch, End, Invalid)}
-STEP_FIELDS = ("arguments", "starts", "ends", "doc", "file", "line", "transition_line")
-GRAPH_FIELDS = ("doc", "file", "line")
+T = TypeVar("T")
 
 
 def graph_to_json(graph: FlowGraph) -> str:
     """The graph as JSON text."""
-    import json
-
     return json.dumps(graph_to_data(graph))
 
 
 def graph_from_json(text: str | bytes) -> FlowGraph:
     """The graph that `graph_to_json` gave. Raises UnreadableGraph."""
-    import json
-
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableGraph(f"This is no graph: not JSON ({error}).") from error
     return graph_from_data(data)
 
 
 def graph_to_data(graph: FlowGraph) -> dict[str, Any]:
     """The graph as plain data."""
-    steps = [
-        {"name": node.name, "transition": transition_to_data(node.transition), **changed(node, STEP_FIELDS)}
-        for node in graph.nodes.values()
-    ]
-    return {"format": FORMAT, "name": graph.name, **changed(graph, GRAPH_FIELDS), "steps": steps}
-
-
-def changed(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """The fields that differ from their defaults."""
-    defaults = {field.name: field.default for field in attrs.fields(type(value))}
-    return {name: getattr(value, name) for name in names if getattr(value, name) != defaults[name]}
-
-
-def transition_to_data(transition: Transition) -> dict[str, Any]:
-    """A transition as plain data."""
-    return {"kind": transition.kind, **attrs.asdict(transition)}
+    data = CONVERTER.unstructure(graph)
+    steps = data.pop("steps")
+    return {"format": FORMAT, **data, "steps": steps}
 
 
 def graph_from_data(data: Any) -> FlowGraph:
@@ -70,24 +56,58 @@ def graph_from_data(data: Any) -> FlowGraph:
             version,
         )
     try:
-        nodes = [node_from_data(step) for step in data["steps"]]
-        return FlowGraph(data["name"], nodes, **{name: data[name] for name in GRAPH_FIELDS if name in data})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnreadableGraph(f"This graph is damaged: {error!r}.", version) from error
+        return CONVERTER.structure({name: value for name, value in data.items() if name != "format"}, FlowGraph)
+    except (cattrs.BaseValidationError, AttributeError, TypeError, ValueError) as error:
+        reasons = "; ".join(cattrs.transform_error(error, "graph"))
+        raise UnreadableGraph(f"This graph is damaged: {reasons}.", version) from error
 
 
-def node_from_data(data: dict[str, Any]) -> Node:
-    """The node that a step's data stand for."""
-    fields = {name: data[name] for name in STEP_FIELDS if name in data}
-    return Node(data["name"], transition_from_data(data["transition"]), **fields)
+def make_converter() -> cattrs.Converter:
+    """What turns graphs into data and back."""
+    converter = cattrs.Converter(omit_if_default=True, forbid_extra_keys=True)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, exactly(kind))
+    converter.register_structure_hook_func(lambda wanted: wanted == tuple[str, ...], as_names)
+    configure_union_passthrough(Key, converter)
+    configure_tagged_union(Transition, converter, tag_name="kind", tag_generator=kind_of)
+    steps = override(
+        rename="steps",
+        unstruct_hook=lambda nodes: [converter.unstructure(node) for node in nodes.values()],
+        struct_hook=lambda steps, _: converter.structure(steps, list[Node]),
+    )
+    left_out = override(omit=True)
+    converter.register_unstructure_hook(
+        FlowGraph,
+        make_dict_unstructure_fn(FlowGraph, converter, _cattrs_omit_if_default=True, nodes=steps, findings=left_out),
+    )
+    converter.register_structure_hook(
+        FlowGraph,
+        make_dict_structure_fn(FlowGraph, converter, _cattrs_forbid_extra_keys=True, nodes=steps, findings=left_out),
+    )
+    return converter
 
 
-def transition_from_data(data: dict[str, Any]) -> Transition:
-    """The transition that its data stand for."""
-    fields = {name: value for name, value in data.items() if name != "kind"}
-    if "cases" in fields:
-        fields["cases"] = tuple(Case(**case) for case in fields["cases"])
-    if "targets" in fields:
-        fields["targets"] = tuple(fields["targets"])
-    transition: Transition = KINDS[data["kind"]](**fields)
-    return transition
+def kind_of(transition: Any) -> str:
+    """What a kind of transition is called."""
+    return str(transition.kind)
+
+
+def exactly(kind: type[T]) -> Callable[[Any, Any], T]:
+    """What accepts values of one type as they are, and turns no other into it."""
+
+    def structure(value: Any, _: Any) -> T:
+        if type(value) is not kind:
+            raise TypeError(f"{value!r} is no {kind.__name__}")
+        return value
+
+    return structure
+
+
+def as_names(value: Any, _: Any) -> tuple[str, ...]:
+    """A list of names: a single text is none."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"{value!r} is no list of names")
+    return tuple(value)
+
+
+CONVERTER = make_converter()

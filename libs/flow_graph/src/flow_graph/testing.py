@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -169,22 +169,40 @@ def decisions() -> st.SearchStrategy[Decisions]:
 # ---- other forms of a graph
 
 
-def source_of(graph: FlowGraph) -> str:
-    """The source of a class with the steps of a graph; it needs a decorator `step` and runs as plain Python."""
-    lines = [f"class {graph.name}:"]
+def source_of(graph: FlowGraph, bodies: Mapping[str, str] | None = None, attributes: str = "config = None") -> str:
+    """The source of a class with the steps of a graph; it needs a decorator `step`.
+
+    `bodies` has the statement of a step before its transition; left out, it is such that `check` finds nothing: what
+    the transition reads is assigned, and a join looks at its inputs. `attributes` stands first in the class.
+    """
+    lines = [f"class {graph.name}:", f"    {attributes}", ""]
     for node in graph.nodes.values():
         flags = [flag for flag, value in (("start=True", node.starts), ("end=True", node.ends)) if value]
+        lines += [f"    @{mark}" for mark in node.decorators]
         lines.append(f"    @step({', '.join(flags)})" if flags else "    @step")
         lines.append(f"    def {node.name}({', '.join(['self', 'inputs', 'third'][: node.arguments])}):")
-        lines += [f'        """{node.doc}"""', f"        {call_of(node.transition)}", ""]
+        body = (bodies or {}).get(node.name, body_of(node))
+        lines += [f'        """{node.doc}"""', f"        {body}", f"        {call_of(node.transition)}", ""]
     return "\n".join(lines)
+
+
+def body_of(node: Node) -> str:
+    """A statement that does what the step's transition needs."""
+    inputs = "list(inputs)" if node.takes_inputs else ""
+    match node.transition:
+        case Foreach(variable=variable, parallel=False):
+            return f"self.{variable} = {inputs or '[1, 2]'}"
+        case Switch(condition=condition):
+            return f"self.{condition} = {inputs or repr('a')}"
+    return inputs or "pass"
 
 
 def call_of(transition: Transition) -> str:
     """The statement that makes a transition."""
     match transition:
-        case Foreach(target, variable):
-            return f"self.next(self.{target}, foreach={variable!r})"
+        case Foreach(target, variable, parallel):
+            option = f"num_parallel={variable}" if parallel else f"foreach={variable!r}"
+            return f"self.next(self.{target}, {option})"
         case Switch(condition, cases):
             items = ", ".join(f"{c.key if c.expression else repr(c.key)}: self.{c.target}" for c in cases)
             return f"self.next({{{items}}}, condition={condition!r})"
@@ -198,15 +216,16 @@ def builder_of(graph: FlowGraph) -> GraphBuilder:
     builder = GraphBuilder(graph.name, graph.doc)
     for node in graph.nodes.values():
         how = builder_arguments(node.transition)
-        builder.step(node.name, **how, join=node.takes_inputs, start=node.starts, end=node.ends, doc=node.doc)
+        marks: dict[str, Any] = {"start": node.starts, "end": node.ends, "decorators": node.decorators}
+        builder.step(node.name, **how, **marks, join=node.takes_inputs, doc=node.doc)
     return builder
 
 
 def builder_arguments(transition: Transition) -> dict[str, Any]:
     """The arguments of `GraphBuilder.step` that make a transition."""
     match transition:
-        case Foreach(target, variable):
-            return {"next": target, "foreach": variable}
+        case Foreach(target, variable, parallel):
+            return {"next": target, "num_parallel" if parallel else "foreach": variable}
         case Switch(condition, cases):
             return {"next": {case.key: case.target for case in cases}, "condition": condition}
         case Split(targets):

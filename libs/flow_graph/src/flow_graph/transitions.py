@@ -8,7 +8,7 @@ from flow_graph.nodes import Case, Foreach, Invalid, Join, Linear, Split, Switch
 
 FORMS = (
     "Write one of: self.next(self.a) | self.next(self.a, self.b) | self.next(self.a, foreach='items') | "
-    "self.next({'x': self.a, 'y': self.b}, condition='name')."
+    "self.next({'x': self.a, 'y': self.b}, condition='name') | self.next(self.a, num_parallel=4)."
 )
 
 
@@ -19,29 +19,25 @@ def invalid(step: str, reason: str, targets: Sequence[str] = (), help: str = FOR
     )
 
 
-def unsupported_parallel(step: str, targets: Sequence[str]) -> Invalid:
-    """A gang of parallel tasks, which is recognised but not built."""
-    return Invalid(
-        "parallel-unsupported",
-        f"Step {step!r} uses num_parallel, which is not supported yet.",
-        "Use a foreach if the tasks need not talk to each other.",
-        tuple(targets),
-    )
-
-
-def plain_transition(step: str, targets: Sequence[str], foreach: str | None, joins: bool) -> Transition:
-    """The transition to one or several steps, or for each item of an artifact."""
+def plain_transition(
+    step: str, targets: Sequence[str], foreach: str | None, joins: bool, num_parallel: str | None = None
+) -> Transition:
+    """The transition to one or several steps, for each item of an artifact, or to a gang of `num_parallel` tasks."""
     if not targets:
         return invalid(step, "it names no step to go to")
-    if foreach is not None:
+    if foreach is not None and num_parallel is not None:
+        return invalid(step, "foreach and num_parallel exclude each other", targets)
+    if foreach is None and num_parallel is None:
         if len(targets) > 1:
-            return invalid(step, "a foreach has exactly one target", targets)
-        if not foreach.isidentifier():
-            return invalid(step, f"foreach={foreach!r} is not the name of an artifact", targets)
-        return Foreach(targets[0], foreach)
+            return Split(tuple(targets))
+        return Join(targets[0]) if joins else Linear(targets[0])
     if len(targets) > 1:
-        return Split(tuple(targets))
-    return Join(targets[0]) if joins else Linear(targets[0])
+        return invalid(step, f"a {'gang' if foreach is None else 'foreach'} has exactly one target", targets)
+    if foreach is None:
+        return Foreach(targets[0], num_parallel or "", parallel=True)
+    if not foreach.isidentifier():
+        return invalid(step, f"foreach={foreach!r} is not the name of an artifact", targets)
+    return Foreach(targets[0], foreach)
 
 
 def switch_transition(step: str, cases: Sequence[Case], condition: str | None) -> Transition:

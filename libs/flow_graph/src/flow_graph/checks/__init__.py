@@ -1,0 +1,1 @@
+"""The rules, by what they look at. Each is a function from the graph to its findings."""
