@@ -41,6 +41,15 @@ class Serializer(Protocol):
         """The value again."""
 
 
+_MOVED = {"pathlib._local": "pathlib"}
+"""Where some Python versions have classes that all have elsewhere: what 3.13 writes of a path, others have to find."""
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(_MOVED.get(module, module), name)
+
+
 class PickleSerializer:
     """Everything that pickles, protocol 5: large buffers out of band, so that they are neither copied nor part of the head."""
 
@@ -66,11 +75,11 @@ class PickleSerializer:
 
         sink = io.BytesIO()
         pickle.Pickler(sink, 5, buffer_callback=aside).dump(value)
-        return Encoded(sink.getbuffer(), tuple(buffers))
+        return Encoded(sink.getvalue(), tuple(buffers))
 
     def decode(self, head: Bytes, buffers: Sequence[memoryview]) -> Any:
         """Unpickle: this runs code that the pickle names, so only from stores whose writers are trusted."""
-        return pickle.loads(head, buffers=buffers)
+        return _Unpickler(io.BytesIO(head), buffers=buffers).load()
 
 
 class BytesSerializer:
