@@ -19,8 +19,11 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a running server's first database."""
+    """The URL of a running server's first database; it need not survive the machine's power failing."""
     with short_directory() as directory, running(directory / "data") as url:
+        with closing(connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute("ALTER SYSTEM SET fsync = off")
+            cursor.execute("SELECT pg_reload_conf()")
         yield url
 
 

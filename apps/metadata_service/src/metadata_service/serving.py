@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from metadata_service.errors import CannotListen
 from metadata_service.settings import Settings
@@ -65,7 +66,7 @@ def serve(settings: Settings, bound: socket.socket, *, workers: int, threads: in
         "bind": f"fd://{bound.detach()}",
         "workers": workers,
         "threads": threads,
-        "worker_class": "gthread",
+        "worker_class": _Worker,
         "keepalive": 75,
         "graceful_timeout": GRACE_S,
         "limit_request_line": _LONGEST_REQUEST_LINE,
@@ -113,6 +114,15 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def handle_int(self) -> None:
         """Ctrl-C is as graceful as SIGTERM; a second one ends it."""
         self.handle_term()
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops lets go of the socket at once, so that nobody waits there for an answer that never comes."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
 
 
 def _leave_sigint_to_the_parent(_worker: Any) -> None:

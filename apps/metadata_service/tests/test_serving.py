@@ -1,0 +1,247 @@
+"""`metadata-service serve`: from nothing to a service, and back without a trace."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import requests
+from metadata_service.embedded import running
+from metadata_service.pool import connect
+from metadata_service.schema import migrate, read_state
+from support import Service, command, serving, short_directory, wait_until
+
+
+def tables(url: str) -> int:
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        (count,) = cursor.fetchone() or (None,)
+        return int(count)
+
+
+class TestEmbedded:
+    """Without any database at hand."""
+
+    def test_starts_on_a_database_of_its_own_and_stops_with_it(self) -> None:
+        with short_directory() as directory:
+            data = directory / "new" / "data"
+            with serving("--data-dir", str(data)) as service:
+                assert service.said == f"Serving on {service.url} from the embedded Postgres in {data}\n"
+                assert requests.post(f"{service.url}/flows/Kept", json={}, timeout=30).status_code == 200
+                assert requests.get(f"{service.url}/readyz", timeout=30).json()["status"] == "ready"
+                assert service.stop() == 0
+            assert not (data / "postgres" / "postmaster.pid").exists()
+            with serving("--data-dir", str(data)) as service:
+                assert [flow["flow_id"] for flow in requests.get(f"{service.url}/flows", timeout=30).json()] == ["Kept"]
+                assert service.stop(signal.SIGINT) == 0
+            assert not (data / "postgres" / "postmaster.pid").exists()
+
+    def test_two_services_share_a_directory_and_the_last_one_stops_the_database(self) -> None:
+        with short_directory() as directory, serving("--data-dir", str(directory / "data")) as first:
+            with serving("--data-dir", str(directory / "data")) as second:
+                requests.post(f"{first.url}/flows/Shared", json={}, timeout=30)
+                assert len(requests.get(f"{second.url}/flows", timeout=30).json()) == 1
+                first.stop()
+                assert len(requests.get(f"{second.url}/flows", timeout=30).json()) == 1
+            assert not (directory / "data" / "postgres" / "postmaster.pid").exists()
+
+    def test_what_was_acknowledged_outlives_a_kill(self) -> None:
+        with short_directory() as directory:
+            arguments = ("--data-dir", str(directory / "data"))
+            with serving(*arguments) as service:
+                requests.post(f"{service.url}/flows/Kept", json={}, timeout=30)
+                service.stop(signal.SIGKILL)
+            with serving(*arguments) as service:
+                assert len(requests.get(f"{service.url}/flows", timeout=30).json()) == 1
+            assert not (directory / "data" / "postgres" / "postmaster.pid").exists()
+
+
+class TestOnAnEmptyDatabase:
+    """Only `--init-if-empty` sets one up; else the operator is told, and nothing is changed."""
+
+    def test_is_told_what_to_do(self, database: str) -> None:
+        with serving("--database-url", database) as service:
+            assert "run `metadata-service migrate`" in service.said
+            ready = requests.get(f"{service.url}/readyz", timeout=30)
+            assert (ready.status_code, ready.json()["command"]) == (503, "metadata-service migrate")
+        assert tables(database) == 0
+
+    def test_is_set_up_if_asked_for(self, database: str) -> None:
+        with serving("--database-url", database, "--init-if-empty") as service:
+            assert requests.get(f"{service.url}/readyz", timeout=30).status_code == 200
+            assert service.said.startswith("Serving on")
+
+    def test_one_in_use_is_never_migrated(self, database: str) -> None:
+        with closing(connect(database)) as connection:
+            migrate(connection, target=1)
+            with serving("--database-url", database, "--init-if-empty") as service:
+                assert "at schema version 1, this service wants 2" in service.said
+                assert requests.get(f"{service.url}/readyz", timeout=30).json()["schema"] == 1
+            assert read_state(connection).version == 1
+
+
+class TestRefusals:
+    """One message, no service, exit status 1."""
+
+    def refused(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        done = command("serve", "--port", "0", *arguments, environment=environment)
+        assert done.returncode == 1, done
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def test_of_a_foreign_database(self, database: str) -> None:
+        with closing(connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE flows_v3 (flow_id text)")
+        said = self.refused("--database-url", database, "--init-if-empty")
+        assert said.startswith("Error: this database is not ours: it holds tables of something else (flows_v3)")
+        assert tables(database) == 1
+
+    def test_of_an_address_that_is_taken(self, database: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            said = self.refused("--port", str(port), "--database-url", database)
+        assert said.startswith(f"Error: cannot listen on 127.0.0.1:{port}: Address already in use")
+
+    def test_of_what_is_no_address_of_a_database(self) -> None:
+        assert "not a database address" in self.refused("--database-url", "nonsense")
+
+    def test_of_a_database_and_a_directory(self, tmp_path: Path) -> None:
+        assert "both given" in self.refused("--database-url", "host=h", "--data-dir", str(tmp_path))
+
+    def test_of_a_directory_with_too_long_a_path(self, tmp_path: Path) -> None:
+        assert "too long for a Unix socket" in self.refused("--data-dir", str(tmp_path / ("x" * 100)))
+
+    def test_of_a_directory_that_is_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        assert "cannot write to the data directory" in self.refused("--data-dir", str(tmp_path / "file" / "data"))
+
+
+def test_waits_a_while_for_a_database_that_starts_beside_it() -> None:
+    with short_directory() as directory:
+        with running(directory / "data") as url:
+            pass
+        found: list[int] = []
+
+        def serve() -> None:
+            with serving("--database-url", url, "--init-if-empty") as service:
+                found.append(requests.get(f"{service.url}/readyz", timeout=30).status_code)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with running(directory / "data"):
+            thread.join(60)
+        assert found == [200]
+
+
+def test_finishes_what_it_is_answering_when_it_stops(database: str) -> None:
+    """A mutation that waits for another's lock is answered, although the service was told to stop meanwhile."""
+    with serving("--database-url", database, "--init-if-empty") as service, closing(connect(database)) as other:
+        requests.post(f"{service.url}/flows/F", json={}, timeout=30)
+        requests.post(f"{service.url}/flows/F/run", json={"run_number": "r"}, timeout=30)
+        path, answers = f"{service.url}/flows/F/runs/r/tag/mutate", list[Any]()
+
+        def mutate() -> None:
+            answers.append(requests.patch(path, json={"tags_to_add": ["late"]}, timeout=60).json())
+
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; SELECT 1 FROM runs FOR UPDATE")
+            thread = threading.Thread(target=mutate)
+            thread.start()
+            wait_until(lambda: is_waiting(database))
+            service.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not accepts(service.url))
+            cursor.execute("COMMIT")
+        thread.join(60)
+        assert answers == [{"tags": ["late"]}]
+        assert service.process.wait(60) == 0
+
+
+def is_waiting(url: str) -> bool:
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return cursor.fetchone() != (0,)
+
+
+def accepts(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+class TestOverTheWire:
+    """What only a real server shows."""
+
+    def raw(
+        self, service: Service, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, str]:
+        parts = urlsplit(service.url)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def test_an_encoded_slash_stays_inside_its_segment(self, service: Service) -> None:
+        assert self.raw(service, "POST", "/flows/a%2Fb", b"{}")[0] == 200
+        status, body = self.raw(service, "GET", "/flows/a%2Fb")
+        assert (status, json.loads(body)["flow_id"]) == (200, "a/b")
+        assert self.raw(service, "GET", "/flows/a/b")[0] == 404
+
+    @pytest.mark.parametrize(
+        "name", ["%E7%81%AB", "a+b", "a%20b", "a%3Fb%23c", "100%25", "%252F", "a;b=c", "..", "a%0Ab"]
+    )
+    def test_names_are_decoded_once(self, service: Service, name: str) -> None:
+        assert self.raw(service, "POST", f"/flows/{name}", b"{}")[0] in (200, 409)
+        assert json.loads(self.raw(service, "GET", f"/flows/{name}")[1])["flow_id"] == unquote(name)
+
+    def test_head_and_options(self, service: Service) -> None:
+        assert self.raw(service, "HEAD", "/flows") == (405, "")
+        assert self.raw(service, "OPTIONS", "/flows") == (405, "405: Method Not Allowed")
+
+    def test_a_heartbeat_without_a_body_or_a_content_type(self, service: Service) -> None:
+        self.raw(service, "POST", "/flows/Beating", b"{}")
+        number = json.loads(self.raw(service, "POST", "/flows/Beating/run", b"{}")[1])["run_number"]
+        for body in (None, b"{}"):
+            assert self.raw(service, "POST", f"/flows/Beating/runs/{number}/heartbeat", body)[0] == 200
+
+    def test_a_connection_is_kept_after_an_unread_body(self, service: Service) -> None:
+        parts = urlsplit(service.url)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+            for expected in (404, 404, 404):
+                connection.request("POST", "/flows/Nowhere/runs/1/heartbeat", b"x" * 10_000)
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == expected
+
+    def test_a_body_in_chunks(self, service: Service) -> None:
+        chunks = iter([b'{"user_na', b'me": "ann"}'])
+        answer = requests.post(f"{service.url}/flows/Chunked", data=chunks, timeout=30)
+        assert answer.json()["user_name"] == "ann"
+
+    def test_long_paths(self, service: Service) -> None:
+        name = "%E7%81%AB" * 255
+        assert self.raw(service, "GET", f"/flows/{name}/runs/{name}")[0] == 404
+        assert self.raw(service, "GET", f"/flows/{'x' * 20_000}")[0] in (400, 414)
+
+
+def test_all_routes_may_be_mounted_below_a_path(migrated: str) -> None:
+    with serving("--database-url", migrated, "--prefix", "meta/data/") as service:
+        assert service.url.endswith("/meta/data")
+        assert requests.get(f"{service.url}/ping", timeout=30).text == "pong"
+        assert requests.get(f"{service.url.removesuffix('/meta/data')}/ping", timeout=30).status_code == 404
+
+
+def test_says_so_where_others_can_reach_it(migrated: str) -> None:
+    with serving("--database-url", migrated, "--host", "0.0.0.0") as service:
+        assert service.said.startswith("Warning: whoever reaches http://0.0.0.0:")
