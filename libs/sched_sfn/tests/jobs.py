@@ -10,7 +10,7 @@ from sched_sfn import BatchJob, BatchRunner, S3Record, Template
 from stepwell_testing.aws_rig import Rig
 
 JOB = r"""
-import http.client, json, os
+import http.client, json, os, time
 env = os.environ
 path = [int(index) for index in env["TASK_PATH"].split("-") if index]
 if "AWS_BATCH_JOB_ARRAY_INDEX" in env:
@@ -18,9 +18,12 @@ if "AWS_BATCH_JOB_ARRAY_INDEX" in env:
 task_id = "t" + ("-".join(map(str, path)) or "0") + ("-r" + env["ITERATION"] if env["ITERATION"] != "0" else "")
 step = env["STEP"]
 decided = json.loads(env["DECISIONS"]).get(step + "/" + task_id, {})
-if decided == "fail":
+if decided == "fail" or (decided == "fail once" and env["AWS_BATCH_JOB_ATTEMPT"] == "1"):
     raise SystemExit(7)
-record = {"transition": decided, "input": json.loads(env["INPUT"]), "attempt": env["AWS_BATCH_JOB_ATTEMPT"]}
+if decided == "sleep":
+    time.sleep(60)
+transition = decided if isinstance(decided, dict) else {}
+record = {"transition": transition, "input": json.loads(env["INPUT"]), "attempt": env["AWS_BATCH_JOB_ATTEMPT"]}
 url = "/".join(["", env["BUCKET"], "runs", env["EXECUTION"], step, task_id, "done.json"])
 connection = http.client.HTTPConnection(env["AWS_ENDPOINT_URL"].removeprefix("http://"), timeout=60)
 connection.request("PUT", url, json.dumps(record).encode(), {"Content-Type": "application/json"})

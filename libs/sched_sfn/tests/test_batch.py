@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import flows
 import pytest
 from checks import batch_problems
 from flow_graph import FlowGraph
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreter import Interpreter, value
 from sched_sfn import (
@@ -82,10 +83,16 @@ def test_what_batch_would_refuse_is_refused_with_the_step(job: dict[str, Any], e
     assert refused.value.step == "start"
 
 
-@pytest.mark.parametrize("name", ["two words", "a/b", "é"])
+@pytest.mark.parametrize("name", ["two words", "a/b", "é", "-a", "x" * 129])
 def test_a_job_name_that_batch_would_refuse(name: str) -> None:
     with pytest.raises(InvalidName):
         compile_job(name=name)
+
+
+def test_a_flow_of_any_name_has_jobs() -> None:
+    graph = attrs.evolve(LINEAR, name="_Étude")
+    assert compile_job(graph)["Arguments"]["JobName"] == "tude-start"
+    assert len(compile_job(attrs.evolve(LINEAR, name="X" * 200))["Arguments"]["JobName"]) == 128
 
 
 def test_overrides_beyond_the_quota_are_refused_by_its_name() -> None:
@@ -101,7 +108,8 @@ def test_jobs_of_an_array_must_know_their_offset() -> None:
         compile_job(flows.foreach(), environment={"TASK_PATH": Template("{path}")})
 
 
-@given(st.integers(10_001, 1_000_000))
+@given(st.integers(10_001, 500_000))
+@settings(max_examples=25)
 def test_a_foreach_wider_than_an_array_is_cut_into_arrays_without_gap(width: int) -> None:
     arrays: list[tuple[int, int]] = []
 

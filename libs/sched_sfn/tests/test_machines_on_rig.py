@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jobs import batch_runner, records
 from runners import PuttingRunner
-from sched_sfn import Deployment, FanOut, StateMachine, StepRunner, compile_machine
+from sched_sfn import Deployment, Execution, FanOut, StateMachine, StepRunner, compile_machine
 from stepwell_testing.aws_rig import Rig
 
 SECONDS = 120
@@ -48,7 +48,7 @@ def tasks_put(rig: Rig, execution: str) -> set[TaskName]:
 
 @given(graphs(max_depth=2), decisions(), st.booleans(), st.sampled_from(["inline", "distributed"]))
 @settings(
-    max_examples=6,
+    max_examples=5,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -61,6 +61,36 @@ def test_the_rig_runs_the_tasks_of_the_reference(
     expected = store_decisions(rig, graph, decided, prefix)
     execution = execute(rig, compile_machine(graph, runner, fan_outs=fan_outs), {"path": "x"})
     assert tasks_put(rig, execution) == expected
+
+
+def fail(rig: Rig, graph: FlowGraph, decided: dict[str, Any], **how: Any) -> Execution:
+    """An execution that has failed, as its tasks decided what they must not."""
+    prefix, s3 = f"decisions/{uuid.uuid4().hex}", rig.client("s3")
+    for name, decision in decided.items():
+        s3.put_object(Bucket=rig.bucket, Key=f"{prefix}/{name}", Body=json.dumps({"transition": decision}).encode())
+    machine = compile_machine(graph, PuttingRunner(rig.bucket, decisions=prefix), **how)
+    deployment = Deployment(f"m-{uuid.uuid4().hex[:8]}", machine, rig.role, client=rig.client("stepfunctions"))
+    deployment.apply()
+    execution = deployment.start().wait(SECONDS)
+    assert execution.status == "FAILED"
+    return execution
+
+
+def test_a_choice_that_is_no_case_fails_the_execution(rig: Rig) -> None:
+    execution = fail(rig, flows.switch(), {"start/t0": {"choice": "nowhere"}})
+    assert execution.error in ("States.NoChoiceMatched", "States.Runtime")  # on AWS, on the rig
+
+
+def test_a_foreach_over_nothing_fails_the_execution(rig: Rig) -> None:
+    execution = fail(rig, flows.foreach(), {"start/t0": {"cardinality": 0}})
+    assert execution.error == "States.QueryEvaluationError"
+    assert "at least one item" in str(execution.cause)
+
+
+def test_a_failing_item_fails_its_map_and_the_execution(rig: Rig) -> None:
+    decided = {"start/t0": {"cardinality": 2}, "shard/t0": {"cardinality": 1}, "shard/t1": {"cardinality": 0}}
+    execution = fail(rig, flows.nested_foreach(), decided, fan_outs={"start": FanOut("distributed")})
+    assert execution.error == "States.ExceedToleratedFailureThreshold"
 
 
 def run_jobs(rig: Rig, graph: FlowGraph, decided: dict[str, Any], **how: Any) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ RETRY_SUBMISSION = {
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
 }
+JOB_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{quotas.JOB_NAME - 1}}}")
 EXPECTED = {"execution": 80, "task_id": 32, "path": 32, "iteration": 8, "offset": 8, "input": 2}
 """Bytes that a slot is expected to take when it is filled."""
 
@@ -129,8 +131,9 @@ def overrides(job: BatchJob, task: StepTask) -> dict[str, Any]:
 
 
 def job_name(job: BatchJob, task: StepTask) -> str:
-    """The name of the job."""
-    return job.name or f"{task.flow}-{task.step}"[: quotas.JOB_NAME]
+    """The name of the job; what Batch takes in none is left out of the flow's."""
+    default = re.sub(r"^[_-]+|[^A-Za-z0-9_-]", "", f"{task.flow}-{task.step}")
+    return job.name or default[: quotas.JOB_NAME]
 
 
 # ---- checks
@@ -139,11 +142,8 @@ def job_name(job: BatchJob, task: StepTask) -> str:
 def check_job(job: BatchJob, task: StepTask) -> None:
     """Raise QuotaExceeded, InvalidName or CompileError if Batch would refuse the job, or run the wrong tasks."""
     step, name = task.step, job_name(job, task)
-    if not name.replace("-", "").replace("_", "").isascii() or not name.replace("-", "").replace("_", "").isalnum():
-        raise InvalidName("a job", name, "Batch takes letters, digits, hyphens and underscores")
-    quotas.require(
-        f"The name of step {step!r}'s job", "characters of a job's name", quotas.JOB_NAME, len(name), "", step
-    )
+    if not JOB_NAME.fullmatch(name):
+        raise InvalidName("a job", name, "Batch takes 1 to 128 letters, digits, hyphens and underscores")
     if job.attempts is not None and not 1 <= job.attempts <= quotas.ATTEMPTS:
         raise CompileError(f"Step {step!r} has {job.attempts} attempts; Batch allows 1 to {quotas.ATTEMPTS}.", step)
     if job.attempt_seconds is not None and job.attempt_seconds < quotas.SHORTEST_TIMEOUT:
