@@ -1,7 +1,7 @@
 """A service that behaves as the original one did before it had pages, kept in memory: its answers, warts included.
 
 What is modelled is behaviour seen on the wire: JSON inside JSON strings, a heartbeat that is refused when it comes early,
-failures where something is only missing, listings without order, a run's first heartbeat only for clients that are known to send them.
+failures where something is only missing, listings without order, a first heartbeat only from clients known to send them.
 """
 
 from __future__ import annotations
