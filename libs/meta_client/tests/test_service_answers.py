@@ -4,11 +4,13 @@ import pytest
 import wire
 from http_servers import Reply
 from meta_client import (
+    Artifact,
     Denied,
     InvalidAnswer,
     InvalidRecord,
     InvalidRequest,
     MetaClientError,
+    Metadatum,
     NotFound,
     Run,
     SchemaTooOld,
@@ -262,6 +264,31 @@ def test_a_heartbeat_that_comes_early_is_none_too_many(script, service, status, 
     script.on("POST /flows/F/runs/1/heartbeat", Reply(status, body=body))
     script.on("GET /flows/F/runs/1", Reply(body=wire.run()))
     assert service.heartbeat(RUN) == 7
+
+
+def test_a_service_without_heartbeats_does_not_mind(script, service):
+    script.on("GET /flows/F/runs/1", Reply(body=wire.run()))
+    assert service.heartbeat(RUN) == 10
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, None], ids=repr)
+def test_a_creation_that_is_answered_with_no_record_is_told(script, service, body):
+    script.on("POST /flows/F/run", Reply(body=body))
+    script.on("POST /flows/F/runs/1/steps/train/task", Reply(body=body))
+    script.on(f"POST {TASK_PATH}/metadata", Reply(body=body))
+    script.on(f"POST {TASK_PATH}/artifact", Reply(body=body))
+    script.on("PATCH /flows/F/runs/1/tag/mutate", Reply(body=body))
+    script.on(f"GET {TASK_PATH}/metadata", Reply(body=[]))
+    calls = [
+        lambda: service.create_run("F", run_id="mine"),
+        lambda: service.create_task("F", 1, "train", "t0"),
+        lambda: service.register_metadata(TASK, [Metadatum(field_name="f", value="v")]),
+        lambda: service.register_artifacts(TASK, [Artifact(name="x")]),
+        lambda: service.mutate_tags(RUN, add=["b"]),
+    ]
+    for call in calls:
+        with pytest.raises((InvalidRecord, InvalidAnswer)):
+            call()
 
 
 def test_a_heartbeat_of_what_is_missing_is_told(script, service):

@@ -7,6 +7,7 @@ processes that share a socket read each other's answers.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -26,14 +27,17 @@ class ForkAware(Protocol):
 
 _live: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 _forking: list[ForkAware] = []
+_changing = threading.Lock()
 
 
 def watch(holder: ForkAware) -> None:
     """Have the holder told of forks for as long as it lives."""
-    _live.add(holder)
+    with _changing:
+        _live.add(holder)
 
 
 def _before() -> None:
+    _changing.acquire()
     _forking[:] = list(_live)
     for holder in _forking:
         holder.before_fork()
@@ -43,9 +47,12 @@ def _in_parent() -> None:
     for holder in _forking:
         holder.after_fork_in_parent()
     _forking.clear()
+    _changing.release()
 
 
 def _in_child() -> None:
+    global _changing
+    _changing = threading.Lock()
     for holder in _forking:
         holder.after_fork_in_child()
     _forking.clear()

@@ -163,7 +163,7 @@ class ServiceStore:
             self._one(*target_path(target))
         elif answer.status != 200:
             raise answer.error()
-        found = answer.value.get("wait_time_in_seconds") if isinstance(answer.value, dict) else None
+        found = answer.value.get("wait_time_in_seconds") if answer.is_object else None
         return found if isinstance(found, int) else _HEARTBEAT_INTERVAL_S
 
     def get_flow(self, flow: str) -> Flow:
@@ -320,7 +320,7 @@ def _good(answer: Answer) -> Answer:
 
 def _named(answer: Answer, given: str | None, key: str) -> Answer:
     """The answer, unless a service that is too old for ids from clients gave another id."""
-    if answer.status == 200 and given is not None and answer.value.get(key) != given:
+    if answer.status == 200 and given is not None and answer.is_object and answer.value.get(key) != given:
         raise answer.unsupported("ids that clients give")
     return answer
 

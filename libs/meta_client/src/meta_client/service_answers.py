@@ -60,6 +60,11 @@ class Answer:
         return value
 
     @property
+    def is_object(self) -> bool:
+        """Whether the body is a JSON object."""
+        return _is_object(self._value)
+
+    @property
     def is_page(self) -> bool:
         """Whether it is a web page, as proxies and log-in pages send them."""
         return self._start.startswith("<")

@@ -28,7 +28,7 @@ def change_tags(http: ServiceHttp, run: Run, add: Sequence[str], remove: Sequenc
         raise TagsContended(answer.where, answer.message())
     if answer.status != 200:
         raise answer.error()
-    if not isinstance(answer.value, dict) or not isinstance(answer.value.get("tags"), list):
+    if not answer.is_object or not isinstance(answer.value.get("tags"), list):
         raise InvalidAnswer(answer.where, "the run's tags are missing")
     return list(answer.value["tags"])
 

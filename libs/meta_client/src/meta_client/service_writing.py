@@ -76,8 +76,10 @@ class RowWriter:
 
 def _check_count(answer: Answer, kind: str, sent: int) -> None:
     """An artifact that is not counted exists already; a metadatum that is not counted is lost."""
-    added = answer.value.get("metadata_created") if kind == "metadata" and isinstance(answer.value, dict) else sent
-    if added != sent:
+    if not answer.is_object:
+        raise InvalidAnswer(answer.where, "it does not tell how many were added")
+    added = answer.value.get("metadata_created")
+    if kind == "metadata" and added != sent:
         raise ServiceError(answer.where, answer.status, f"{added} of {sent} metadata were added")
 
 
