@@ -1,18 +1,31 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from stepwell_testing.aws_rig import Rig, engines_here
 
 
-@pytest.fixture(scope="session", params=engines_here())
-def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with Rig(engine=request.param, timeout_speed=60) as running:
-        yield running
-
-
 @pytest.fixture(scope="session")
-def process_rig() -> Iterator[Rig]:
-    with Rig(engine="process", timeout_speed=60) as running:
-        yield running
+def rig_of() -> Iterator[Callable[[str], Rig]]:
+    """The rig with an engine, started when first asked for, once per session."""
+    with ExitStack() as stack:
+        started: dict[str, Rig] = {}
+
+        def start(engine: str) -> Rig:
+            if engine not in started:
+                started[engine] = stack.enter_context(Rig(engine=engine, timeout_speed=60))
+            return started[engine]
+
+        yield start
+
+
+@pytest.fixture(params=engines_here())
+def rig(request: pytest.FixtureRequest, rig_of: Callable[[str], Rig]) -> Rig:
+    return rig_of(request.param)
+
+
+@pytest.fixture
+def process_rig(rig_of: Callable[[str], Rig]) -> Rig:
+    return rig_of("process")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from compute_batch import BatchClient, JobSpec, Pace
@@ -20,3 +21,18 @@ def client_of(rig: Rig, **more: Any) -> BatchClient:
 
 def shell(rig: Rig, script: str, **more: Any) -> JobSpec:
     return JobSpec(**{"name": "test", "image": rig.image, "memory_mib": 128, "command": ["sh", "-c", script], **more})
+
+
+class Counting:
+    """A boto3 client that counts its calls by method."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**arguments: Any) -> Any:
+            self.calls[name] += 1
+            return getattr(self._client, name)(**arguments)
+
+        return call

@@ -19,8 +19,8 @@ def test_a_job_runs_its_command_with_its_environment(rig: Rig) -> None:
 
 def test_lines_can_be_read_while_the_job_runs(rig: Rig) -> None:
     job = client_of(rig).submit(shell(rig, "echo early; sleep 2; echo late"))
-    seen = [(line, job.status) for line in job.logs(follow=True, timeout=SECONDS, settle=0.2)]
-    assert seen[0] == ("early", "RUNNING")
+    seen = [(line, job.is_finished) for line in job.logs(follow=True, timeout=SECONDS, settle=0.2)]
+    assert seen[0] == ("early", False)
     assert [line for line, _ in seen] == ["early", "late"]
     assert job.is_finished
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compute_batch.array import ArrayJob, ArrayPart
 from compute_batch.client import BatchClient
 from compute_batch.errors import (
     ComputeBatchError,
@@ -15,6 +16,7 @@ from compute_batch.errors import (
 )
 from compute_batch.job import Job
 from compute_batch.logs import LogLine, LogTail
+from compute_batch.merged_logs import MergedTail
 from compute_batch.pacing import IMPATIENT, Pace, Patience
 from compute_batch.parts import (
     ONLY_IF_HOST_LOST,
@@ -34,6 +36,8 @@ from compute_batch.watching import Watcher
 __all__ = [
     "IMPATIENT",
     "ONLY_IF_HOST_LOST",
+    "ArrayJob",
+    "ArrayPart",
     "Attempt",
     "BatchClient",
     "ComputeBatchError",
@@ -51,6 +55,7 @@ __all__ = [
     "LogLine",
     "LogTail",
     "LogsUnavailable",
+    "MergedTail",
     "Pace",
     "Patience",
     "RetryRule",

@@ -33,12 +33,6 @@ def check(spec: JobSpec) -> None:
         part(spec)
 
 
-def check_array_size(size: int) -> None:
-    """Raise InvalidSpec for an array of no children."""
-    if not _is_whole(size) or size < 1:
-        raise InvalidSpec("size", f"An array has 1 child at least, not {size!r}.")
-
-
 def _names(spec: JobSpec) -> None:
     _require(
         len(spec.name) <= limits.NAME and NAME.fullmatch(spec.name) is not None, "name",

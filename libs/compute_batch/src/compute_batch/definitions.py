@@ -34,9 +34,9 @@ class Definitions:
             self._known[name] = self._find(name) or self._register(spec)
         return self._known[name]
 
-    def forget(self, spec: JobSpec) -> bool:
-        """Look it up anew next time, as somebody may have deregistered it; whether it was known."""
-        return self._known.pop(self.name_of(spec), None) is not None
+    def forget(self, spec: JobSpec) -> None:
+        """Look it up anew next time, as somebody may have deregistered it."""
+        self._known.pop(self.name_of(spec), None)
 
     def _find(self, name: str) -> str | None:
         found = self._aws.pages(

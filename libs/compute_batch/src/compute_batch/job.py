@@ -29,16 +29,17 @@ class Job:
     `index`: its place in its array, None if it is not of one.
     """
 
-    __slots__ = ("_aws", "_known_by", "_pace", "index", "snapshot")
+    __slots__ = ("_aws", "_known_by", "_pace", "index", "is_missing", "snapshot")
 
     def __init__(
-        self, aws: Aws, pace: Pace, snapshot: Snapshot, *, index: int | None = None, is_new: bool = False
+        self, aws: Aws, pace: Pace, snapshot: Snapshot, *, index: int | None = None, known_by: float = float("-inf")
     ) -> None:
         self._aws = aws
         self._pace = pace
-        self._known_by = aws.clock() + APPEARS_WITHIN_SECONDS if is_new else float("-inf")
+        self._known_by = known_by
         self.snapshot = snapshot
         self.index = index
+        self.is_missing = False
 
     def __repr__(self) -> str:
         return f"<Job {self.name or ''} {self.id} {self.status}>"
@@ -117,8 +118,20 @@ class Job:
         """
         self._aws.batch("terminate_job", f"terminate job {self.id}", jobId=self.id, reason=reason or "terminated")
 
+    def heads(self) -> tuple[Job]:
+        """See `refreshing.Refreshable`."""
+        return (self,)
+
+    def behind(self) -> tuple[Job, ...]:
+        """See `refreshing.Refreshable`."""
+        return ()
+
+    def settle(self) -> None:
+        """See `refreshing.Refreshable`."""
+
     def learn(self, snapshot: Snapshot | None) -> None:
         """Take what Batch says of it; None: Batch does not know it, which in the beginning means nothing."""
+        self.is_missing = snapshot is None
         if snapshot is not None:
             self.snapshot = snapshot
         elif self._aws.clock() > self._known_by:

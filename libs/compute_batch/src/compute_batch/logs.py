@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class LogLine:
-    """A line: its text, when the container wrote it (UTC), whose it is (a job's id), and the stream that holds it."""
+    """A line: its text, when the container wrote it (UTC), whose it is, and the stream that holds it.
+
+    `index` is the job's place in its array, None if it is not of one.
+    """
 
     text: str
     at: datetime
     job_id: str
+    index: int | None
     stream: str
 
 
@@ -36,25 +40,27 @@ class LogTail:
         self._job = job
         self._tokens: dict[str, str] = {}
         self._done: set[str] = set()
+        self._lines: list[LogLine] = []
         self.may_have_more = True
         """Whether the last read stopped at the end of a page, not of the log."""
 
     def read(self, patience: Patience | None = None) -> list[LogLine]:
         """The lines since the last read, at most a page (10,000 lines, 1 MiB) of each attempt. Never waits for lines.
 
-        With `patience=IMPATIENT`, it does not wait for AWS, either. Raises LogsUnavailable, ServiceError.
+        With `patience=IMPATIENT`, it does not wait for AWS, either. Raises LogsUnavailable, ServiceError; what was read before
+        an error comes with the next read.
         """
         check_readable(self._job)
         streams = self._job.snapshot.log_streams
-        lines: list[LogLine] = []
         self.may_have_more = False
         for stream in streams:
             if stream not in self._done:
                 page, at_end = self._page(stream, patience)
-                lines += page
+                self._lines += page
                 self.may_have_more |= not at_end
                 if at_end and not page and stream != streams[-1]:
                     self._done.add(stream)  # an attempt that has ended, and whose log has been read to the end twice
+        lines, self._lines = self._lines, []
         return lines
 
     def rest(self) -> Iterator[LogLine]:
@@ -77,15 +83,14 @@ class LogTail:
                 return [], True
             raise
         self._tokens[stream] = answer["nextForwardToken"]
-        lines = [log_line(event, self._job.id, stream) for event in answer["events"]]
+        lines = [log_line(event, self._job, stream) for event in answer["events"]]
         return lines, token.get("nextToken") == answer["nextForwardToken"] or not lines
 
 
-def log_line(event: dict[str, Any], job_id: str, stream: str) -> LogLine:
+def log_line(event: Mapping[str, Any], job: Job, stream: str) -> LogLine:
     """From an event of CloudWatch."""
-    return LogLine(
-        event["message"].rstrip("\n"), datetime.fromtimestamp(event["timestamp"] / 1000, timezone.utc), job_id, stream
-    )
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, timezone.utc)
+    return LogLine(event["message"].rstrip("\n"), at, job.id, job.index, stream)
 
 
 def check_readable(job: Job) -> None:

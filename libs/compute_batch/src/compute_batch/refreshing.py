@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from compute_batch import limits, snapshots
 from compute_batch.pacing import Patience
@@ -15,16 +15,46 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def refresh(aws: Aws, jobs: Iterable[Job], patience: Patience | None = None) -> int:
+class Refreshable(Protocol):
+    """A job, or an array of jobs."""
+
+    def heads(self) -> Iterable[Job]:
+        """Those to ask about first."""
+
+    def behind(self) -> Iterable[Job]:
+        """Those that must have changed, by what Batch has just said of the heads."""
+
+    def settle(self) -> None:
+        """Draw conclusions, when all answers are there."""
+
+
+def refresh(aws: Aws, items: Iterable[Refreshable], patience: Patience | None = None) -> int:
+    """Bring jobs and arrays up to date; return how many calls that took. Raises ServiceError.
+
+    Children of an array are asked about only if its counts say that they have changed.
+    """
+    items = list(items)
+    calls = describe(aws, [job for item in items for job in item.heads()], patience)
+    calls += describe(aws, [job for item in items for job in item.behind()], patience)
+    for item in items:
+        item.settle()
+    return calls
+
+
+def describe(aws: Aws, jobs: Iterable[Job], patience: Patience | None) -> int:
     """Give each job that has not ended a new snapshot; return how many calls that took. Raises ServiceError."""
+    unfinished: dict[str, list[Job]] = {}
+    for job in jobs:
+        if not job.is_finished:
+            unfinished.setdefault(job.id, []).append(job)
     calls = 0
-    for some in chunks([job for job in jobs if not job.is_finished], limits.DESCRIBED_AT_ONCE):
+    for some in chunks(list(unfinished), limits.DESCRIBED_AT_ONCE):
         calls += 1
-        identifiers = list(dict.fromkeys(job.id for job in some))
-        found = aws.batch("describe_jobs", f"describe {len(identifiers)} jobs", patience=patience, jobs=identifiers)
-        known = {job["jobId"]: snapshots.read(job) for job in found["jobs"]}
-        for job in some:
-            job.learn(known.get(job.id))
+        found = aws.batch("describe_jobs", f"describe {len(some)} jobs", patience=patience, jobs=list(some))
+        known = {description["jobId"]: snapshots.read(description) for description in found["jobs"]}
+        for identifier in some:
+            for job in unfinished[identifier]:
+                job.learn(known.get(identifier))
     return calls
 
 
