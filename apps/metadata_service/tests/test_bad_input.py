@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from metadata_service import Settings, create_app
 from support import Api
 
 BODIES = {
@@ -79,8 +81,6 @@ def test_a_given_id_must_be_storable(api: Api, flow: str, step: str) -> None:
 
 
 def test_an_oversized_body_is_refused(migrated: str) -> None:
-    from metadata_service import Settings, create_app
-
     small = Api(create_app(Settings(database_url=migrated, max_body_bytes=100)).test_client())
     assert small.post("/flows/TooLarge", {"user_name": "n" * 100}).status == 413
     assert small.get("/flows/TooLarge").status == 404
@@ -134,7 +134,7 @@ fields = st.sampled_from(
     ]
 )
 hostile = st.one_of(json_values, st.dictionaries(fields, json_values), st.lists(st.dictionaries(fields, json_values)))
-segments = st.text(min_size=1, max_size=12)
+segments = st.text(min_size=1, max_size=12).filter(lambda text: not any("\ud800" <= char <= "\udfff" for char in text))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -148,6 +148,7 @@ def test_no_body_is_the_services_fault(app: Flask, body: Any) -> None:
     task = "/flows/Hostile/runs/r/steps/s/tasks/t"
     for path in ("/flows/Hostile/run", "/flows/Hostile/runs/r/steps/s/task", f"{task}/artifact", f"{task}/metadata"):
         assert api.post(path, body).status < 500
+    assert api.post("/flows/Hostile/runs/r/bulk", {"artifacts": body, "tasks": body, "metadata": body}).status < 500
     assert api.patch("/flows/Hostile/runs/r/tag/mutate", body).status < 500
 
 
@@ -155,7 +156,7 @@ def test_no_body_is_the_services_fault(app: Flask, body: Any) -> None:
 @given(parts=st.lists(segments, min_size=5, max_size=5), query=st.dictionaries(segments, segments, max_size=3))
 def test_no_path_and_no_query_is_the_services_fault(app: Flask, parts: list[str], query: dict[str, str]) -> None:
     api = Api(app.test_client())
-    flow, run, step, task, name = parts
+    flow, run, step, task, name = (quote(part, safe="") for part in parts)
     for path in (
         f"/flows/{flow}", f"/flows/{flow}/runs", f"/flows/{flow}/runs/{run}", f"/flows/{flow}/runs/{run}/steps/{step}",
         f"/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 from flask import Response
 
 from metadata_service.errors import (
@@ -18,6 +19,7 @@ from metadata_service.errors import (
     SchemaTooOld,
     SystemTagRemoval,
 )
+from metadata_service.registering import Created
 from metadata_service.storage import Listing
 
 # What clients compare with to learn what the service can: the release of the original whose API this is.
@@ -64,6 +66,11 @@ def heartbeat(interval_s: int, status: int = 200) -> Response:
 def tags(found: Sequence[str]) -> Response:
     """A run's tags after a mutation."""
     return json_value({"tags": list(found)})
+
+
+def created(counts: Created) -> Response:
+    """How many rows of a batch were new."""
+    return json_value({f"{kind}_created": count for kind, count in attrs.asdict(counts).items()})
 
 
 def to_error(error: MetadataServiceError) -> Response:

@@ -80,28 +80,28 @@ def _refuse_constant(name: str) -> Any:
 
 def new_object(body: Any, *, id_field: str | None = None) -> NewObject:
     """Read the body of a POST of one object; ``id_field`` may carry the client's own id. Raises `InvalidRequest`."""
-    fields = _object(body)
+    fields = json_object(body)
     return NewObject(
-        user_name=_name_or_none(fields, "user_name"),
+        user_name=name_or_none(fields, "user_name"),
         tags=_tags_or_none(fields, "tags"),
         system_tags=_tags_or_none(fields, "system_tags"),
-        given_id=_given_id(fields, id_field) if id_field else None,
+        given_id=given_id(fields, id_field) if id_field else None,
     )
 
 
 def new_metadata(body: Any) -> tuple[NewMetadatum, ...]:
     """Read the storable rows of a metadata POST. Raises `InvalidRequest` if the body is no list."""
-    return _storable(body, _metadatum)
+    return _storable(body, metadatum)
 
 
 def new_artifacts(body: Any) -> tuple[NewArtifact, ...]:
     """Read the storable rows of an artifact POST. Raises `InvalidRequest` if the body is no list."""
-    return _storable(body, _artifact)
+    return _storable(body, artifact)
 
 
 def tag_mutation(body: Any) -> TagMutation:
     """Read the body of a tag mutation. Raises `InvalidRequest`."""
-    fields = _object(body)
+    fields = json_object(body)
     return TagMutation(add=_mutation_list(fields, "tags_to_add"), remove=_mutation_list(fields, "tags_to_remove"))
 
 
@@ -128,13 +128,15 @@ def check_text(what: str, value: Any) -> str:
     return value
 
 
-def _object(body: Any) -> Mapping[str, Any]:
+def json_object(body: Any) -> Mapping[str, Any]:
+    """The body, or a row, as an object. Raises `InvalidRequest`."""
     if not isinstance(body, dict):
         raise InvalidRequest(f"the body must be a JSON object, got {type(body).__name__}")
     return body
 
 
-def _name_or_none(fields: Mapping[str, Any], key: str) -> str | None:
+def name_or_none(fields: Mapping[str, Any], key: str) -> str | None:
+    """A field that may be absent or null. Raises `InvalidRequest`."""
     value = fields.get(key)
     if value is None:
         return None
@@ -152,7 +154,8 @@ def _tags_or_none(fields: Mapping[str, Any], key: str) -> tuple[str, ...] | None
     return tuple(check_text(f"each of {key}", tag) for tag in value)
 
 
-def _given_id(fields: Mapping[str, Any], key: str) -> str | None:
+def given_id(fields: Mapping[str, Any], key: str) -> str | None:
+    """The client's own name for a run or a task, if it gives one. Raises `InvalidRequest`."""
     value = fields.get(key)
     if value is None:
         return None
@@ -177,24 +180,26 @@ def _storable(body: Any, read: Callable[[Mapping[str, Any]], RowT]) -> tuple[Row
     rows = []
     for row in body:
         try:
-            rows.append(read(_object(row)))
+            rows.append(read(json_object(row)))
         except InvalidRequest:
             continue
     return tuple(rows)
 
 
-def _metadatum(row: Mapping[str, Any]) -> NewMetadatum:
+def metadatum(row: Mapping[str, Any]) -> NewMetadatum:
+    """Read one row. Raises `InvalidRequest`."""
     return NewMetadatum(
         field_name=_row_name(row, "field_name"),
         value=_row_text(row, "value"),
         type=_row_name(row, "type"),
-        user_name=_name_or_none(row, "user_name"),
+        user_name=name_or_none(row, "user_name"),
         tags=_tags_or_none(row, "tags"),
         system_tags=_tags_or_none(row, "system_tags"),
     )
 
 
-def _artifact(row: Mapping[str, Any]) -> NewArtifact:
+def artifact(row: Mapping[str, Any]) -> NewArtifact:
+    """Read one row. Raises `InvalidRequest`."""
     return NewArtifact(
         name=_row_name(row, "name"),
         location=_optional_text(row, "location"),

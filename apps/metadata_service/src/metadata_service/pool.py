@@ -28,6 +28,7 @@ from metadata_service.errors import (
 )
 
 Connection = psycopg2.extensions.connection
+Cursor = psycopg2.extensions.cursor
 
 # SQLSTATEs that say "not now": connection lost, out of resources, cancelled by time or by an operator, deadlock
 # or serialization, read-only after a failover. By class (two characters) or in full.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, request
 
 from metadata_service import answers, incoming, paging
+from metadata_service.batches import read_batch
 from metadata_service.errors import DatabaseUnavailable, InvalidRequest, NotFound
 from metadata_service.filters import RUN_FIELDS, TASK_FIELDS, conditions
 from metadata_service.ids import LARGEST_ID, RunPath, StepPath, TaskPath
@@ -120,6 +121,12 @@ def mutate_tags(flow: str, run: str) -> Response:
     """Add tags to a run and remove some."""
     mutation = incoming.tag_mutation(_body())
     return answers.tags(_storage().mutate_tags(RunPath(flow, run), mutation))
+
+
+@blueprint.post(f"{_RUN}/bulk")
+def register(flow: str, run: str) -> Response:
+    """Register steps, tasks, artifacts and metadata of a run, all or nothing; what exists stays as it is."""
+    return answers.created(_storage().register(RunPath(flow, run), read_batch(_body())))
 
 
 @blueprint.get(f"{_RUN}/metadata")

@@ -1,6 +1,6 @@
 """What the service can ask of its database: one method per request, one statement per method.
 
-The one module that sends statements about flows, runs, steps, tasks, metadata and artifacts.
+The one module that sends statements about flows, runs, steps, tasks, metadata and artifacts, but for `registering`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import attrs
 from meta_client.records import Artifact, Flow, Metadatum, Run, Step, Task
 
 from metadata_service import paging, rows, sql
+from metadata_service.batches import Batch
 from metadata_service.errors import Duplicate, MissingParent, NotFound, SchemaTooOld
 from metadata_service.filters import Condition
 from metadata_service.heartbeats import sends_heartbeats
@@ -20,6 +21,7 @@ from metadata_service.ids import RunPath, StepPath, TaskPath
 from metadata_service.incoming import NewArtifact, NewMetadatum, NewObject, TagMutation
 from metadata_service.paging import Order, Page
 from metadata_service.pool import Pool
+from metadata_service.registering import Created, register
 from metadata_service.rows import Row
 from metadata_service.schema import SchemaState, read_state
 from metadata_service.sql import Where
@@ -223,6 +225,14 @@ class Storage:
         """One artifact, of one attempt or the task's latest. Raises `NotFound`."""
         chosen = Where(sql.LATEST_ATTEMPT, {}) if attempt is None else _of_attempt(attempt)
         return self._one(_ARTIFACTS, sql.one_task(path).and_(Where("a.name = %(name)s", {"name": name}), chosen))
+
+    # many at once
+
+    def register(self, path: RunPath, batch: Batch) -> Created:
+        """Register a batch, all or nothing. Raises `MissingParent`."""
+        self._require(CORE_VERSION, "every route")
+        with self._pool.connection() as connection, connection, connection.cursor() as cursor:  # one transaction
+            return register(cursor, path, batch)
 
     # how
 
