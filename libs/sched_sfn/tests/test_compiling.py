@@ -111,6 +111,11 @@ def test_a_limit_below_the_width_is_a_map_that_keeps_it() -> None:
     assert fan_out(flows.foreach(), max_concurrency=5, widths={"start": 5}).kind == "array"
 
 
+def test_a_limit_of_nothing_is_refused() -> None:
+    with pytest.raises(CompileError, match="At least 1 task"):
+        compile_machine(flows.foreach(), RUNNER, max_concurrency=0)
+
+
 def test_nested_maps_are_inline_only_while_the_history_stays_short() -> None:
     narrow = {"start": 10, "shard": 10}
     limits = {"max_concurrency": 4, "widths": narrow}
@@ -132,6 +137,7 @@ def test_what_is_asked_for_is_taken() -> None:
         (flows.long_foreach(), FanOut("array"), "several steps"),
         (flows.foreach(), FanOut("array", 5), "cannot limit"),
         (flows.foreach(), FanOut("none"), "there are: array, inline, distributed"),  # type: ignore[arg-type]
+        (flows.foreach(), FanOut("inline", 0), "1 item at once"),
         (flows.foreach(), FanOut("inline", 41), "concurrent iterations of an inline map"),
         (flows.foreach(), FanOut("distributed", 10_001), "concurrent children of a distributed map"),
     ],

@@ -13,7 +13,7 @@ from runners import LambdaRunner, PuttingRunner
 from sched_sfn import FanOut, StepRunner, compile_machine
 from sched_sfn.costs import list_bytes
 from shapes import RUNNER
-from test_equivalence import run
+from simulation import run
 
 
 def test_a_thousand_tasks_in_an_array_cost_ten_transitions_at_most() -> None:

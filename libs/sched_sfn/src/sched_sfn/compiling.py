@@ -40,6 +40,8 @@ def compile_machine(
     require_well_formed(graph)
     widths, fan_outs = dict(widths or {}), dict(fan_outs or {})
     check_foreaches(graph, (*widths, *fan_outs))
+    if max_concurrency is not None and max_concurrency < 1:
+        raise CompileError(f"At least 1 task must be allowed to run at once, not {max_concurrency}.")
     read = frozenset(node.name for node in graph if is_read(node, runner))
     chosen = choose_fan_outs(graph, runner, fan_outs, Costs(graph, {}, read, widths), max_concurrency)
     definition: dict[str, Any] = {"Comment": comment_on_machine(graph), "QueryLanguage": "JSONata"}

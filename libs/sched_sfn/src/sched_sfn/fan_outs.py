@@ -31,7 +31,7 @@ class FanOut:
 
     kind: Kind
     max_concurrency: int | None = None
-    reason: str = "asked for"
+    reason: str = attrs.field(default="asked for", eq=False)
 
     def check(self, step: str) -> None:
         """Raise QuotaExceeded or CompileError if it cannot be."""
@@ -40,6 +40,8 @@ class FanOut:
             raise CompileError(f"The foreach of step {step!r} has a fan-out {self.kind!r}; there are: {kinds}.", step)
         if self.max_concurrency is None:
             return
+        if self.max_concurrency < 1:
+            raise CompileError(f"The map of step {step!r} must run 1 item at once, or more.", step)
         if self.kind == "array":
             raise CompileError(f"The array of step {step!r} cannot limit its concurrency: choose a map instead.", step)
         inline = self.kind == "inline"
