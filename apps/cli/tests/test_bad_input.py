@@ -78,7 +78,7 @@ MISTAKES = {
         START + "    print(self.absent)\n    self.next(self.end)\n" + END, ("no attribute 'absent'",), line=6
     ),
     "changing a parameter": Mistake(
-        "alpha = Parameter('alpha', default=1)\n" + START + "    self.alpha = 2\n    self.next(self.end)\n" + END, ("alpha", "cannot be changed"),
+        "alpha = Parameter('alpha', default=1)\n" + START + "    self.alpha = 2\n    self.next(self.end)\n" + END, ("alpha", "another name"), line=7,
     ),
     "conflicting artifacts in a join": Mistake(
         START + "    self.next(self.a, self.b)\n\n@step\ndef a(self):\n    self.x = 1\n    self.next(self.j)\n\n@step\ndef b(self):\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from flow_graph import Finding, FlowGraph, check, read_class
+from flow_graph import Finding, FlowGraph, check, read_class, render
 
 from stepwell.api.decorators.base import D, StepDecorator, attached
 from stepwell.api.flowspec import FlowSpec, constants
@@ -49,7 +49,8 @@ class FlowDefinition:
 def read_flow(cls: type[FlowSpec], file: Path) -> FlowDefinition:
     """Read a flow's class and check it; raises `FlowError` with every error found, naming file, step and line."""
     graph = read_class(cls)
-    errors = [finding for finding in check(graph) if finding.severity == "error"]
+    findings = check(graph)
+    errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise FlowError(describe(errors, cls.__name__))
     return FlowDefinition(
@@ -63,11 +64,5 @@ def read_flow(cls: type[FlowSpec], file: Path) -> FlowDefinition:
 
 
 def describe(findings: list[Finding], flow: str) -> str:
-    """Findings as people read them, one or two lines each."""
-    lines = [f"Flow {flow} is not valid:"]
-    for finding in findings:
-        where = f"{finding.file}:{finding.line}: " if finding.file else ""
-        lines.append(f"  {where}{finding.message}")
-        if finding.help:
-            lines.append(f"      {finding.help}")
-    return "\n".join(lines)
+    """Errors as a compiler shows them: a line of what and where, the source with a caret, what to do."""
+    return "\n\n".join([f"Flow {flow} is not valid:", *(render(finding) for finding in findings)])

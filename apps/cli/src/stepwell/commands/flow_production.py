@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from stepwell.api.flowspec import FlowSpec
-    from stepwell.commands.flow_cli import FlowContext
+    from stepwell.commands.flow_context import FlowContext
 
 
 def step_functions(cls: type[FlowSpec]) -> click.Group:

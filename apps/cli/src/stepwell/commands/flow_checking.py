@@ -1,0 +1,55 @@
+"""`python flow.py check`, `show`, `graph`: a flow looked at, not run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from stepwell.commands.flow_context import FlowContext
+
+
+@click.command("check", help="Check the flow without running it; exits with 1 where it cannot run.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON, one object a line.")
+@click.pass_obj
+def check(context: FlowContext, as_json: bool) -> None:
+    """Print all findings, warnings too."""
+    from flow_graph import check as find
+    from flow_graph import read_class, render
+
+    graph = read_class(context.cls)
+    findings = find(graph)
+    if as_json:
+        for finding in findings:
+            print(finding.to_json())
+    elif findings:
+        print(*map(render, findings), sep="\n")
+    else:
+        print(f"{graph.name} is a valid flow of {len(graph)} steps.")
+    if any(finding.severity == "error" for finding in findings):
+        raise SystemExit(1)
+
+
+@click.command("show", help="Show the flow's steps and what they do.")
+@click.pass_obj
+def show(context: FlowContext) -> None:
+    """Print the documentation of flow and steps."""
+    doc = (context.flow.cls.__doc__ or "").strip()
+    print(context.flow.name + (f": {doc}" if doc else ""))
+    for node in context.flow.graph:
+        arrow = f" => {', '.join(node.next)}" if node.next else ""
+        print(f"\nStep {node.name}{arrow}\n    {node.doc or '(not documented)'}")
+
+
+@click.command("graph", help="Draw the flow's graph.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "mermaid", "dot", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def draw(context: FlowContext, form: str) -> None:
+    """Print a drawing, or what a program draws one from."""
+    drawn = context.flow.graph
+    forms = {"text": drawn.to_text, "mermaid": drawn.to_mermaid, "dot": drawn.to_dot}
+    print(json.dumps(drawn.to_data(), indent=2) if form == "json" else forms[form]().rstrip())
