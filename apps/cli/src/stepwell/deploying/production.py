@@ -99,6 +99,7 @@ def _job(flow: FlowDefinition, step: str, settings: Settings, environment: Mappi
 def _record(flow: FlowDefinition, stores: Stores) -> S3Record:
     """Where a task's record lies: the machine reads from it what a split or a switch decided."""
     bucket, _, prefix = stores.root.removeprefix("s3://").partition("/")
+    prefix = prefix.replace("{", "{{").replace("}", "}}")
     name = done_name(flow.name, production_run_id("{execution}"), "{step}", "{task_id}")
     return S3Record(bucket, Template(f"{prefix}/{name}" if prefix else name))
 
