@@ -76,13 +76,16 @@ def is_super(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and is_name(node.func, "super")
 
 
+LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+
+
 def children(node: ast.AST, sure: int) -> Iterator[Part]:
-    """The parts of a node, all as sure as it is itself."""
+    """The parts of a node, all as sure as it is itself; those with nothing in them are left out."""
     for field in node._fields:
         value = getattr(node, field, None)
         if isinstance(value, list):
             yield from ((part, sure) for part in value if isinstance(part, ast.AST))
-        elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+        elif isinstance(value, ast.AST) and not isinstance(value, LEAVES):
             yield value, sure
 
 
@@ -322,8 +325,14 @@ class Scan:
 
     def visit_branch(self, node: ast.If | ast.While | ast.Match, sure: int) -> Iterator[Part]:
         """A branch: only what it depends on is certain."""
-        for position, (part, _) in enumerate(children(node, sure)):
-            yield part, min(sure, POSSIBLE) if position else sure
+        first = node.subject if isinstance(node, ast.Match) else node.test
+        yield first, sure
+        yield from ((part, min(sure, POSSIBLE)) for part, _ in children(node, sure) if part is not first)
+
+    def visit_assert(self, node: ast.Assert, sure: int) -> Iterator[Part]:
+        """An assertion: its message is for the case that it fails."""
+        yield node.test, sure
+        yield from ((part, min(sure, POSSIBLE)) for part in [node.msg] if part is not None)
 
     def visit_for(self, node: ast.For | ast.AsyncFor, sure: int) -> Iterator[Part]:
         """A loop: only the thing it goes over is certain."""
@@ -389,6 +398,7 @@ VISITS: dict[type[ast.AST], Callable[..., Iterator[Part]]] = {
     ast.If: Scan.visit_branch,
     ast.While: Scan.visit_branch,
     ast.Match: Scan.visit_branch,
+    ast.Assert: Scan.visit_assert,
     ast.For: Scan.visit_for,
     ast.AsyncFor: Scan.visit_for,
     ast.Try: Scan.visit_try,

@@ -23,7 +23,7 @@ def functions(cls: type) -> Iterator[FunctionType]:
 
 def find_file(cls: type) -> str | None:
     """The file that a class was defined in, absolute where possible."""
-    code_files = [function.__code__.co_filename for function in functions(cls)]
+    code_files = list(dict.fromkeys(function.__code__.co_filename for function in functions(cls)))
     module_file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     # A function knows its file even if its module is not in sys.modules, but a script's may be a relative path.
     absolute = [file for file in code_files if Path(file).is_absolute() and Path(file).exists()]

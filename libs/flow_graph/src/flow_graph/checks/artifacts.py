@@ -26,8 +26,8 @@ def check_constants(graph: FlowGraph) -> Findings:
                     node,
                     use,
                     "constant-assigned",
-                    f"Step {node.name!r} assigns {use.name!r}{through(use)}, but that is a parameter or another "
-                    "class-level value, and these are not modifiable.",
+                    f"Step {node.name!r} assigns {use.name!r}{through(use)}, which cannot be changed: parameters and "
+                    "class-level values are not modifiable.",
                     "Keep the new value in an artifact with another name.",
                 )
 
@@ -122,7 +122,8 @@ def unassigned(way: Way, node: Node, use: Use) -> Finding:
         node,
         use,
         slug,
-        f"Step {node.name!r} {what} {use.name!r}{through(use)}, which no step before it assigns.",
+        f"Step {node.name!r} {what} {use.name!r}{through(use)}, but no step before it assigns that: "
+        f"the flow has no attribute {use.name!r} there.",
         suggestion(way.graph, use.name) or f"Assign self.{use.name} in a step before it, or in this one.",
         doubtful=node.name in way.carrying.doubtful,
     )
