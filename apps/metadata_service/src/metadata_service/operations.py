@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from metadata_service import answers
+from metadata_service import answers, openapi
 from metadata_service.errors import MIGRATE_COMMAND, MetadataServiceError, SchemaTooOld
 from metadata_service.metrics import CONTENT_TYPE, Metrics
 from metadata_service.storage import Storage
@@ -47,3 +47,9 @@ def metrics() -> Response:
     """Counts and times of requests, in Prometheus's text format."""
     figures: Metrics = current_app.extensions["metadata_service.metrics"]
     return Response(figures.exposition(), content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/openapi.json")
+def document() -> Response:
+    """This API as an OpenAPI document."""
+    return answers.json_value(openapi.document(current_app, answers.WIRE_VERSION))
