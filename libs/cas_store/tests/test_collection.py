@@ -314,6 +314,17 @@ def test_confirming_what_was_collected_says_so(world: World) -> None:
             writer.confirm([digest])
 
 
+def test_confirming_what_one_deleted_oneself_says_so(world: World) -> None:
+    store = world.store()
+    deleted, collected = store.put(b"deleted"), store.put(b"collected")
+    store.delete(deleted)
+    with pytest.raises(MissingObject):
+        store.confirm([deleted])
+    store.collect_garbage([], grace=timedelta(0))
+    with pytest.raises(MissingObject):
+        store.confirm([collected])
+
+
 def test_confirming_what_was_put_just_now_asks_nothing(world: World) -> None:
     calls: list[str] = []
     store = ContentStore(Hooked(world.backend, calls.append))  # type: ignore[arg-type]

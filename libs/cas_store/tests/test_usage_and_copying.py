@@ -90,6 +90,16 @@ def test_copying_again_moves_nothing() -> None:
     assert (report.copied, report.present) == (0, len(digests))
 
 
+def test_what_the_target_lost_is_copied_again() -> None:
+    source, digests = filled()
+    target = memory()
+    copy(source, target, digests)
+    for name in list(target.backend.names("v1/")):
+        target.backend.delete(name)
+    copy(source, target, digests)
+    assert everything(target) == everything(source)
+
+
 def test_only_missing_pieces_are_moved() -> None:
     source, target = memory(), memory()
     target.put(NOISE)

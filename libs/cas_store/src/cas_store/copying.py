@@ -89,7 +89,7 @@ def _is_there(target: ContentStore, digest: Digest) -> bool:
         target.confirm([digest])
     except MissingObject:
         return False
-    return True
+    return digest in target
 
 
 def _moved(source: ContentStore, target: ContentStore, digest: Digest) -> int:

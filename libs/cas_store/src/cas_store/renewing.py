@@ -64,6 +64,10 @@ class Renewing:
         for _ in in_order(self._backend.parallel, lambda one: self._confirm(*one), self._files(digests)):
             pass
 
+    def forget(self) -> None:
+        """Rely on nothing that was put: something was deleted by other ways than a sweep beside writers."""
+        self._recent = Recent()
+
     def is_old(self, began: float) -> bool:
         """Whether what was put then has to be confirmed before a list may rely on it."""
         return clock() - began > REREAD_SECONDS
@@ -93,6 +97,7 @@ class Renewing:
             self._wait_while_deleted(pack(digest))
             if self._backend.exists(location(digest)):
                 break
+        self._backend.flush()  # what was there before may have been on disk for long
         view.renewed.add(digest)
 
     def _wait_while_deleted(self, record: bytes) -> None:

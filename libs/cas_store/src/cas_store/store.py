@@ -158,6 +158,7 @@ class ContentStore:
 
     def delete(self, digest: Digest) -> None:
         """Remove an object's file at once, whoever needs it: `collect_garbage` is the safe way. Pieces of a list stay."""
+        self._renewing.forget()
         self.backend.delete(location(digest))
         self.backend.delete(name_of(digest))
 
@@ -198,6 +199,7 @@ class ContentStore:
         """
         if dry_run:
             return sweeping.rehearse(self.backend, live, grace, progress)
+        self._renewing.forget()
         return sweeping.collect(self.backend, live, grace, resume=resume, watch=progress)
 
     def fsck(
