@@ -40,6 +40,18 @@ class TestMigrate:
             assert run("migrate", "--database-url", database).output.startswith("Applied 2 search")
             assert read_state(connection).version == latest_version()
 
+    def test_a_dry_run_tells_and_changes_nothing(self, database: str) -> None:
+        with closing(connect(database)) as connection:
+            migrate(connection, target=1)
+            shown = run("migrate", "--dry-run", "--database-url", database)
+            assert shown.exit_code == 0
+            assert "is at schema version 1. Pending:\n  2 search\n    locks: " in shown.output
+            assert "\n  runs " in shown.output
+            assert "backup" in shown.output
+            assert read_state(connection).version == 1
+            migrate(connection)
+        assert run("migrate", "--dry-run", "--database-url", database).output.endswith("nothing to do\n")
+
     def test_leaves_a_foreign_database_alone(self, database: str) -> None:
         with closing(connect(database)) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE theirs (a int)")

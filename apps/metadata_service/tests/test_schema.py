@@ -55,6 +55,10 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [migration.version for migration in migrations()] == list(range(1, latest_version() + 1))
 
 
+def test_every_migration_says_what_it_locks() -> None:
+    assert all(migration.locks for migration in migrations())
+
+
 def test_an_empty_database_is_at_version_0(connection: Connection) -> None:
     state = read_state(connection)
     assert (state.version, len(state.pending)) == (0, latest_version())
@@ -89,7 +93,7 @@ def test_migrators_at_once_apply_everything_once(database: str) -> None:
 
 def test_a_step_that_fails_leaves_nothing(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     good, *rest = migrations()
-    broken = schema.Migration(2, "broken", "CREATE TABLE half (a int); SELECT nothing_like_it();", 1)
+    broken = schema.Migration(2, "broken", "CREATE TABLE half (a int); SELECT nothing_like_it();", 1, "none")
     monkeypatch.setattr(schema, "migrations", lambda: (good, broken))
     with pytest.raises(DatabaseFailure):
         migrate(connection)

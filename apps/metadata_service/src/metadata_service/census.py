@@ -1,4 +1,4 @@
-"""What a database holds: versions, counts and size, for `metadata-service status`."""
+"""What a database holds, for people: `metadata-service status`, and what `migrate --dry-run` would do to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ _TABLES = ("flows", "runs", "steps", "tasks", "metadata", "artifacts")
 _SIZE = """
     SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
     WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind = 'r'
+"""
+
+
+_TABLE_SIZES = """
+    SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c
+    WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind = 'r' ORDER BY 2 DESC
 """
 
 
@@ -55,6 +61,22 @@ def to_text(name: str, census: Census) -> str:
         **{table: f"{count:,}" for table, count in census.counts.items()},
     }
     return "\n".join(f"{fact:<10} {value}" for fact, value in facts.items())
+
+
+def plan(name: str, connection: Connection) -> str:
+    """What migrating would do, who would have to wait, and how big the tables are. Raises as `read_state` does."""
+    state = read_state(connection)
+    if not state.pending:
+        return f"{name} is at schema version {state.version}, nothing to do"
+    lines = [f"{name} is at schema version {state.version}. Pending:"]
+    for migration in state.pending:
+        lines += [f"  {migration.version} {migration.name}", f"    locks: {migration.locks}"]
+    with mapped_errors(), connection.cursor() as cursor:
+        cursor.execute(_TABLE_SIZES)
+        sizes = [f"  {table:<16} {size / 2**20:,.1f} MiB" for table, size in cursor.fetchall()]
+    lines += ["Tables:", *sizes] if sizes else []
+    lines += ["Nothing was changed. Take a backup first (pg_dump, or a snapshot of your provider's)"]
+    return "\n".join(lines)
 
 
 def _schema(have: int) -> str:

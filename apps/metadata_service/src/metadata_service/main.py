@@ -90,13 +90,21 @@ def serve(
 
 @main.command()
 @database_options
-def migrate(database_url: str | None, data_dir: Path | None) -> None:
-    """Bring the database to the schema of this version, or set up an empty one."""
+@click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be done and who would have to wait.")
+def migrate(database_url: str | None, data_dir: Path | None, dry_run: bool) -> None:
+    """Bring the database to the schema of this version, or set up an empty one.
+
+    Services may run meanwhile. Every step is done whole or not at all, so after an interruption it goes on from there.
+    """
+    from metadata_service import census
     from metadata_service.databases import connected, opened
     from metadata_service.schema import latest_version
     from metadata_service.schema import migrate as apply_pending
 
-    with opened(database_url, data_dir) as database, connected(database) as connection:
+    with opened(database_url, data_dir, create=not dry_run) as database, connected(database) as connection:
+        if dry_run:
+            click.echo(census.plan(database.name, connection))
+            return
         applied = apply_pending(connection)
         for migration in applied:
             click.echo(f"Applied {migration.version} {migration.name}")

@@ -25,16 +25,21 @@ _TABLES = """
     ORDER BY c.relname
 """
 _OLDEST = re.compile(r"^-- oldest service: (\d+)$", re.MULTILINE)
+_LOCKS = re.compile(r"^-- locks: (.+)$", re.MULTILINE)
 
 
 @attrs.frozen
 class Migration:
-    """One numbered SQL file; services that know at least version ``oldest_service`` can serve its result."""
+    """One numbered SQL file; services that know at least version ``oldest_service`` can serve its result.
+
+    ``locks`` says, for people, who waits for what while it runs.
+    """
 
     version: int
     name: str
     sql: str
     oldest_service: int
+    locks: str
 
 
 @attrs.frozen
@@ -120,5 +125,5 @@ def _is_sql(name: str) -> bool:
 
 def _read(name: str, sql: str) -> Migration:
     number, _, title = name.removesuffix(".sql").partition("_")
-    oldest = _OLDEST.search(sql)
-    return Migration(int(number), title, sql, int(oldest.group(1)) if oldest else 1)
+    oldest, locks = _OLDEST.search(sql), _LOCKS.search(sql)
+    return Migration(int(number), title, sql, int(oldest.group(1)) if oldest else 1, locks.group(1) if locks else "")

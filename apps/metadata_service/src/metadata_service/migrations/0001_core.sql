@@ -1,3 +1,4 @@
+-- locks: none, only new tables are made
 -- Flows, runs, steps, tasks, their metadata and artifact pointers.
 -- Steps, tasks and artifacts carry no tags: they answer with their run's.
 

@@ -1,3 +1,4 @@
+-- locks: while the indexes are built, whoever writes to runs or metadata waits; reading goes on
 -- Finding runs by tag, by verified user and by how they ended, without reading them all.
 
 CREATE INDEX runs_tags ON runs
