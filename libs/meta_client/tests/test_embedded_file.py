@@ -24,6 +24,8 @@ from meta_client import (
 )
 from processes import contents, in_child, outputs, python
 
+FILES_OF_PROCESS = Path("/proc/self/fd")
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -264,6 +266,14 @@ def test_a_fork_may_happen_while_a_thread_writes(store):
     assert met == ["2", "3", "4", "5", "6"]
 
 
+@pytest.mark.skipif(not FILES_OF_PROCESS.is_dir(), reason="this system does not list a process's files")
+def test_no_file_is_shared_with_a_fork(store, path):
+    store.create_flow("F")
+    assert path.name in _open_files()
+    assert path.name not in in_child(_open_files)
+    assert store.get_flow("F").flow_id == "F"
+
+
 # time
 
 
@@ -278,6 +288,23 @@ def test_a_run_that_falls_silent_has_failed(path):
     with EmbeddedStore(path, clock=later(900)) as store:
         store.heartbeat(run)
         assert [each.run_id for each in store.list_runs("F", status="running")] == [run.run_id]
+
+
+@pytest.mark.parametrize("how", ["created", "registered", "beating"])
+def test_a_task_that_comes_or_beats_keeps_its_run_alive(path, how):
+    place = {"flow_id": "F", "run_id": 1, "step_name": "train"}
+    with EmbeddedStore(path, clock=later(0)) as store:
+        store.create_run("F")
+        store.create_step("F", 1, "train")
+        task = store.create_task("F", 1, "train", "t0")
+    with EmbeddedStore(path, clock=later(500)) as store:
+        if how == "created":
+            store.create_task("F", 1, "train", "t1")
+        elif how == "registered":
+            store.register_many([Task(**place, task_id="t1")])
+        else:
+            store.heartbeat(task)
+        assert [run.status for run in store.list_runs("F", status="running")] == ["running"]
 
 
 def test_runs_of_one_age_come_by_number_and_from_all_pages(path):
@@ -308,6 +335,10 @@ def test_bad_values_in_records_are_refused_and_not_sqlites(store):
         for call in (store.heartbeat, store.list_metadata, store.list_artifacts):
             with pytest.raises(MetaClientError):
                 call(bad)
+
+
+def _open_files() -> str:
+    return " ".join(str(link.resolve()) for link in FILES_OF_PROCESS.iterdir())
 
 
 def _write(path: Path) -> str:
