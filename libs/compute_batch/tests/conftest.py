@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 from stepwell_testing.aws_rig import Rig, engines_here
+
+settings.register_profile("compute_batch", deadline=None, max_examples=50)  # timings never gate a test
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("compute_batch")
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ class Watcher:
             self._items[item] = None
             for one in (item, *_children(item)):
                 self._told.setdefault(one, None if one.is_finished else one.snapshot)
+        self._waited = 0.0
         self._next = min(self._next, self._aws.clock() + self._pace.least_seconds)
 
     def discard(self, items: Iterable[Job | ArrayJob]) -> None:
