@@ -141,7 +141,7 @@ def test_a_file_that_is_no_flow(project: Project, source: str | None, says: str)
 
 def test_what_is_not_built_yet_says_so(project: Project) -> None:
     project.flow(START + "    self.next(self.end)\n" + END)
-    for command in (["resume"], ["card", "list"]):
+    for command in (["spin"], ["card", "list"]):
         done = project.python("flow.py", *command)
         assert done.returncode == 1
         assert command[0] in done.stderr

@@ -201,6 +201,12 @@ class Run(_Node):
         return _exists(lambda: self[step])
 
     @property
+    def origin_pathspec(self) -> str | None:
+        """The run that this one resumed, or None."""
+        origin = self._claim.origin_run_id
+        return f"{self.path_components[0]}/{origin}" if origin else None
+
+    @property
     def _end(self) -> EndRecord | None:
         return find_end(datastore().records, *self.path_components)
 
@@ -350,9 +356,14 @@ class Task(_Node):
         entry = TaskEntry(flow_id=flow, run_id=run_id, step_name=step, task_id=task_id)
         return {one.field_name: one.value for one in reversed(metadata_store().list_metadata(entry))}
 
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The task that this one was taken over from, by a resumed run; None where it ran itself."""
+        return self._record.origin if self._record else None
+
     def loglines(self, stream: str = "") -> list[LogLine]:
-        """What the task printed, line by line: to "stdout", "stderr", or both."""
-        flow, run_id, step, task_id = self.path_components
+        """What the task printed, line by line: to "stdout", "stderr", or both; for one that was taken over, when it ran."""
+        flow, run_id, step, task_id = (self.origin_pathspec or self.pathspec).split("/")
         lines = read_log(datastore().records, log_name(flow, run_id, step, task_id, self.current_attempt))
         return [line for line in lines if stream in ("", line.stream)]
 

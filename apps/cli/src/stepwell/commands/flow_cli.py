@@ -12,7 +12,7 @@ import click
 from stepwell.commands.flow_checking import check, draw, show
 from stepwell.commands.flow_context import FlowContext
 from stepwell.commands.flow_production import step_functions
-from stepwell.commands.flow_run import run_command
+from stepwell.commands.flow_run import resume_command, run_command
 from stepwell.commands.groups import StrictGroup
 from stepwell.config import load_settings
 from stepwell.terminal import guarded
@@ -89,7 +89,7 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
         if context.invoked_subcommand is None:
             context.invoke(check)
 
-    for command in (run_command(cls), check, show, draw, _version, step_functions(cls)):
+    for command in (run_command(cls), resume_command(), check, show, draw, _version, step_functions(cls)):
         group.add_command(command)
     return group
 

@@ -1,4 +1,4 @@
-"""`python flow.py run`: the flow on this machine."""
+"""`python flow.py run` and `resume`: the flow on this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from stepwell.api.flowspec import FlowSpec
     from stepwell.commands.flow_context import FlowContext
+    from stepwell.scheduling.local_run import RunOptions
 
 
 def run_command(cls: type[FlowSpec]) -> click.Command:
@@ -20,11 +21,57 @@ def run_command(cls: type[FlowSpec]) -> click.Command:
     declared = parameters(cls)
 
     @click.pass_obj
-    def run(context: FlowContext, /, **options: Any) -> None:
-        values = {name: parameter.value(options.pop(name)) for name, parameter in declared.items()}
-        run_with(context, values, options)
+    def run(context: FlowContext, /, **given: Any) -> None:
+        from stepwell.scheduling.local_run import run_flow
 
-    run_options = [
+        values = {name: parameter.value(given.pop(name)) for name, parameter in declared.items()}
+        _announce(context)
+        run_flow(context.flow, values, context.settings, _run_options(context, given))
+
+    parameter_options = [parameter.option() for parameter in declared.values()]
+    return click.Command(
+        "run", callback=run, params=[*parameter_options, *_options()], help="Run the flow on this machine."
+    )
+
+
+def resume_command() -> click.Command:
+    """`resume`: its parameters are those of the run that it resumes."""
+
+    @click.pass_obj
+    def resume(context: FlowContext, /, step: str | None, **given: Any) -> None:
+        from stepwell.errors import FlowError
+        from stepwell.scheduling.local_run import ResumeRequest, resume_flow
+
+        run_id, reentrant = given.pop("run_id"), given.pop("reentrant")
+        if reentrant and run_id is None:
+            raise FlowError("--reentrant goes with --run-id, by which the others find the run")
+        request = ResumeRequest(given.pop("origin_run_id"), step, run_id)
+        _announce(context)
+        resume_flow(context.flow, request, context.settings, _run_options(context, given))
+
+    own = [
+        click.Argument(["step"], required=False),
+        click.Option(["--origin-run-id"], help="Resume this run, whoever ran it.  [default: your latest]"),
+        click.Option(["--run-id"], callback=_not_numeric, help="Call the new run so; a name, as numbers are given."),
+        click.Option(["--reentrant"], is_flag=True, help="Several processes may resume into --run-id at once."),
+    ]
+    return click.Command(
+        "resume",
+        callback=resume,
+        params=[*own, *_options()],
+        help="Run the flow again from where an earlier run failed, or from STEP; what was done before is taken over.",
+    )
+
+
+def _not_numeric(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and value.isnumeric():
+        raise click.BadParameter("must not be a number: those are the metadata store's to give")
+    return value
+
+
+def _options() -> list[click.Parameter]:
+    """What `run` and `resume` have in common."""
+    return [
         click.Option(["--tag", "tags"], multiple=True, help="Tag the run; may be repeated."),
         click.Option(
             ["--max-workers"], type=click.IntRange(min=1), default=16, show_default=True, help="Tasks at once."
@@ -43,30 +90,24 @@ def run_command(cls: type[FlowSpec]) -> click.Command:
         ),
         click.Option(["--fresh"], is_flag=True, help="Give every task an interpreter of its own instead of a fork."),
     ]
-    parameter_options = [parameter.option() for parameter in declared.values()]
-    return click.Command(
-        "run", callback=run, params=[*parameter_options, *run_options], help="Run the flow on this machine."
-    )
 
 
-def run_with(context: FlowContext, values: dict[str, Any], options: dict[str, Any]) -> None:
-    """Run a flow with parameter values and the options of `run`."""
+def _announce(context: FlowContext) -> None:
     from stepwell.config import user_name
-    from stepwell.scheduling.local_run import RunOptions, run_flow
-    from stepwell.scheduling.schedule import Limits
 
     if not context.quiet:
         who = user_name(context.settings)
         print(f"Stepwell executing {context.flow.name} for user:{who}", file=sys.stderr)
-    run_flow(
-        context.flow,
-        values,
-        context.settings,
-        RunOptions(
-            limits=Limits(options["max_workers"], options["max_num_splits"]),
-            tags=tuple(options["tags"]),
-            fresh=options["fresh"],
-            quiet=context.quiet,
-            run_id_file=options["run_id_file"],
-        ),
+
+
+def _run_options(context: FlowContext, given: dict[str, Any]) -> RunOptions:
+    from stepwell.scheduling.local_run import RunOptions
+    from stepwell.scheduling.schedule import Limits
+
+    return RunOptions(
+        limits=Limits(given["max_workers"], given["max_num_splits"]),
+        tags=tuple(given["tags"]),
+        fresh=given["fresh"],
+        quiet=context.quiet,
+        run_id_file=given["run_id_file"],
     )

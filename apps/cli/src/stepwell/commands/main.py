@@ -12,7 +12,10 @@ from stepwell.terminal import guarded
 
 # name -> (module, attribute, what --help says): a command's module is imported when the command is called.
 COMMANDS = {
-    "run": ("stepwell.commands.run", "run", "Run a flow file on this machine."),
+    "run": ("stepwell.commands.on_file", "run", "Run a flow file on this machine."),
+    "resume": ("stepwell.commands.on_file", "resume", "Resume a run from where it failed."),
+    "check": ("stepwell.commands.on_file", "check", "Check a flow file without running it."),
+    "graph": ("stepwell.commands.on_file", "graph", "Draw the graph of a flow file."),
     "ls": ("stepwell.commands.browse", "ls", "List flows, the runs of a flow, or what a run holds."),
     "show": ("stepwell.commands.browse", "show", "Show a run, a step or a task."),
     "logs": ("stepwell.commands.browse", "logs", "Print what tasks printed."),

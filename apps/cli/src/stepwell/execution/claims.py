@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cas_store import Reference, UnserializableObject
+from meta_client import Conflict
 
 import stepwell
 from stepwell.api.definition import FlowDefinition
 from stepwell.errors import StepwellError, UnsavableArtifact
-from stepwell.execution.records import EndRecord, RunRecord, encode, run_directory
+from stepwell.execution.records import EndRecord, RunRecord, encode, read_run, run_directory
 from stepwell.execution.stores import Stores
 
 if TYPE_CHECKING:
@@ -70,6 +71,20 @@ def claim_numbered_run(
     )
 
 
+def claim_named_run(
+    store: MetadataStore, stores: Stores, make: Callable[[str], RunRecord], flow: str, user: str, run_id: str
+) -> tuple[Run, RunRecord]:
+    """Claim a run under a name of the caller's, or enter the run of that name again."""
+    record = make(run_id)
+    if not claim(stores, record):
+        record = read_run(stores.records, flow, run_id)
+    try:
+        run = store.create_run(flow, user=user, tags=record.tags, system_tags=record.system_tags, run_id=run_id)
+    except Conflict:
+        run = store.get_run(flow, run_id)
+    return run, record
+
+
 def claim(stores: Stores, record: RunRecord) -> bool:
     """Publish a run's record; False where the name is taken."""
     return stores.records.create(f"{run_directory(record.flow, record.run_id)}/run.json", encode(record))
@@ -92,6 +107,7 @@ def new_claim(
     tags: tuple[str, ...] = (),
     system: tuple[str, ...] = (),
     token: str | None = None,
+    origin_run_id: str | None = None,
 ) -> RunRecord:
     """The record that claims a run. `package` is the code package's digest and where a job finds it."""
     return RunRecord(
@@ -108,4 +124,5 @@ def new_claim(
         package_url=package[1] if package else None,
         tags=tags,
         system_tags=system,
+        origin_run_id=origin_run_id,
     )

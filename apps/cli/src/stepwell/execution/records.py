@@ -26,7 +26,10 @@ FORMAT = 1
 
 @attrs.frozen
 class RunRecord:
-    """The claim of a run. Times are seconds since the epoch; `end_step` is the one whose task ends the run."""
+    """The claim of a run. Times are seconds since the epoch.
+
+    `end_step` is the one whose task ends the run, `origin_run_id` the run that this one resumes.
+    """
 
     flow: str
     run_id: str
@@ -41,11 +44,15 @@ class RunRecord:
     package_url: str | None = None
     tags: tuple[str, ...] = ()
     system_tags: tuple[str, ...] = ()
+    origin_run_id: str | None = None
 
 
 @attrs.frozen
 class TaskRecord:
-    """What a task left: its artifacts, its decision, and which attempt won. Times are seconds since the epoch."""
+    """What a task left: its artifacts, its decision, and which attempt won. Times are seconds since the epoch.
+
+    `origin` is the pathspec of the task that it was taken over from, where a resumed run did not run it itself.
+    """
 
     flow: str
     run_id: str
@@ -59,6 +66,7 @@ class TaskRecord:
     artifacts: Mapping[str, Reference]
     inputs: tuple[tuple[str, str], ...] = ()
     package: str | None = None
+    origin: str | None = None
 
 
 @attrs.frozen

@@ -6,17 +6,18 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+from cas_store import Reference
 
 from stepwell.api.decorators.kinds import Batch
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, metadata_url, service_options, user_name
 from stepwell.errors import RunFailed, SettingsError
-from stepwell.execution.claims import claim_numbered_run, end_run, new_claim, save_values, system_tags
+from stepwell.execution.claims import claim_named_run, claim_numbered_run, end_run, new_claim, save_values, system_tags
 from stepwell.execution.records import RunRecord
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores, open_stores
@@ -25,7 +26,11 @@ from stepwell.scheduling import forkserver
 from stepwell.scheduling.console import Console
 from stepwell.scheduling.launchers import ForkLauncher, FreshLauncher, Launcher, worker_command
 from stepwell.scheduling.recorder import Recorder
+from stepwell.scheduling.resuming import Origin, find_origin
 from stepwell.scheduling.schedule import Limits, Schedule
+
+if TYPE_CHECKING:
+    from meta_client import MetadataStore, Run
 
 
 @attrs.frozen
@@ -39,8 +44,51 @@ class RunOptions:
     run_id_file: Path | None = None
 
 
+@attrs.frozen
+class Beginning:
+    """What a run begins with. `origin` is the run that it resumes, `run_id` a name that the caller gives it."""
+
+    parameters: Mapping[str, Reference]
+    constants: Mapping[str, Reference]
+    origin: Origin | None = None
+    run_id: str | None = None
+
+
 def run_flow(flow: FlowDefinition, values: Mapping[str, Any], settings: Settings, options: RunOptions) -> RunRecord:
     """Run a flow with these parameter values; raises `RunFailed` where it does not succeed."""
+
+    def begin(stores: Stores, metadata: MetadataStore, user: str) -> Beginning:
+        return Beginning(save_values(stores, values, "parameter"), save_values(stores, flow.constants, "constant"))
+
+    return _see_through(flow, begin, settings, options)
+
+
+@attrs.frozen
+class ResumeRequest:
+    """Which run to resume (None: the user's latest), which step to run again, and what the new run is called."""
+
+    origin_run_id: str | None = None
+    step: str | None = None
+    run_id: str | None = None
+
+
+def resume_flow(flow: FlowDefinition, request: ResumeRequest, settings: Settings, options: RunOptions) -> RunRecord:
+    """Run a flow with what an earlier run has finished, and with its parameters; raises `RunFailed`, `NotFound`."""
+
+    def begin(stores: Stores, metadata: MetadataStore, user: str) -> Beginning:
+        origin = find_origin(flow, metadata, stores.records, user, request.origin_run_id, request.step)
+        origin.entered_again = request.run_id is not None
+        constants = save_values(stores, flow.constants, "constant")
+        return Beginning(origin.run.parameters, constants, origin, request.run_id)
+
+    return _see_through(flow, begin, settings, options)
+
+
+Begin = Callable[[Stores, "MetadataStore", str], Beginning]
+
+
+def _see_through(flow: FlowDefinition, begin: Begin, settings: Settings, options: RunOptions) -> RunRecord:
+    """Claim a run and run it to its end."""
     from meta_client import open_store
 
     stores = open_stores(settings)
@@ -53,23 +101,12 @@ def run_flow(flow: FlowDefinition, values: Mapping[str, Any], settings: Settings
     if why_not:
         console.warn(f"Every task gets a fresh interpreter, which is slower: {why_not}")
     with open_store(metadata_url(settings), **service_options(settings)) as metadata:
-        package = _package(flow, stores)
-        parameters = save_values(stores, values, "parameter")
-        constants = save_values(stores, flow.constants, "constant")
-        system = system_tags(user, "dev")
-        run, claimed = claim_numbered_run(
-            metadata,
-            stores,
-            lambda run_id: new_claim(flow, stores, run_id, user, parameters, constants, package, options.tags, system),
-            flow.name,
-            user,
-            options.tags,
-            system,
-        )
+        beginning = begin(stores, metadata, user)
+        run, claimed = _claim(flow, stores, metadata, beginning, user, options.tags)
         if options.run_id_file:
             options.run_id_file.write_text(claimed.run_id, encoding="utf-8")
         recorder = Recorder(metadata, run, console.warn)
-        schedule = Schedule(flow, claimed, stores, recorder, console, options.limits)
+        schedule = Schedule(flow, claimed, stores, recorder, console, options.limits, beginning.origin)
         console.event(f"Workflow starting (run-id {claimed.run_id}):")
         started = time.monotonic()
         succeeded = False
@@ -86,6 +123,37 @@ def run_flow(flow: FlowDefinition, values: Mapping[str, Any], settings: Settings
             schedule.loop.close()
         console.succeeded(f"Done! ({time.monotonic() - started:.1f} s)")
         return claimed
+
+
+def _claim(
+    flow: FlowDefinition,
+    stores: Stores,
+    metadata: MetadataStore,
+    beginning: Beginning,
+    user: str,
+    tags: tuple[str, ...],
+) -> tuple[Run, RunRecord]:
+    package = _package(flow, stores)
+    system = system_tags(user, "dev")
+    origin = beginning.origin.run.run_id if beginning.origin else None
+
+    def make(run_id: str) -> RunRecord:
+        return new_claim(
+            flow,
+            stores,
+            run_id,
+            user,
+            beginning.parameters,
+            beginning.constants,
+            package,
+            tags,
+            system,
+            origin_run_id=origin,
+        )
+
+    if beginning.run_id is not None:
+        return claim_named_run(metadata, stores, make, flow.name, user, beginning.run_id)
+    return claim_numbered_run(metadata, stores, make, flow.name, user, tags, system)
 
 
 def _why_not_fork(options: RunOptions) -> str | None:

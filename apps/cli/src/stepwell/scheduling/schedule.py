@@ -25,6 +25,7 @@ from stepwell.scheduling.console import Console
 from stepwell.scheduling.launchers import Exit, Launcher
 from stepwell.scheduling.loop import EventLoop
 from stepwell.scheduling.recorder import Recorder
+from stepwell.scheduling.resuming import Origin
 
 _SECONDS_TO_END = 5.0
 
@@ -58,9 +59,10 @@ class Schedule:
         recorder: Recorder,
         console: Console,
         limits: Limits,
+        origin: Origin | None = None,
     ) -> None:
         self._flow, self._claim, self._stores = flow, claim, stores
-        self._recorder, self._console, self._limits = recorder, console, limits
+        self._recorder, self._console, self._limits, self._origin = recorder, console, limits, origin
         self._traversal = Traversal(flow.graph)
         self._ready: deque[Iterator[PlannedTask]] = deque()
         self._active: dict[str, _Attempt] = {}
@@ -131,9 +133,14 @@ class Schedule:
             frames=tuple(foreach_frames(self._flow.graph, task.step, task.task_id, self._outcome_of)),
             user=self._claim.user,
             package=self._claim.package,
+            origin_run_id=self._claim.origin_run_id,
         )
         if attempt == 0:
             self._recorder.record(task_history(spec))
+            if self._origin and (record := self._origin.take_over(task, spec, self._flow.graph[task.step])):
+                self._recorder.record(attempt_history(spec, record, None, self._stores))
+                self._finish(_Attempt(task, spec, "resumed"), record, f"Taken over from {record.origin or 'this run'}.")
+                return
         self._active[_key(spec)] = _Attempt(task, spec)
         self._launcher(spec).launch(spec)
 
@@ -170,9 +177,9 @@ class Schedule:
         elif failure:
             self._retry_or_fail(attempt, failure)
 
-    def _finish(self, attempt: _Attempt, record: TaskRecord) -> None:
+    def _finish(self, attempt: _Attempt, record: TaskRecord, said: str = "Task finished successfully.") -> None:
         self._done += 1
-        self._console.task_event(attempt.spec, attempt.place, "Task finished successfully.")
+        self._console.task_event(attempt.spec, attempt.place, said)
         transition = record.transition
         if transition.foreach and not self._may_split(attempt, transition):
             return
