@@ -25,8 +25,8 @@ def test_lines_can_be_read_while_the_job_runs(rig: Rig) -> None:
     assert job.is_finished
 
 
-def test_a_tail_gives_each_line_once_and_never_waits(rig: Rig) -> None:
-    job = client_of(rig).submit(shell(rig, "for n in 1 2 3; do echo $n; sleep 0.3; done"))
+def test_a_tail_gives_each_line_once_and_never_waits(process_rig: Rig) -> None:
+    job = client_of(process_rig).submit(shell(process_rig, "for n in 1 2 3; do echo $n; sleep 0.3; done"))
     tail, lines, deadline = job.tail(), [], time.monotonic() + SECONDS
     assert tail.read() == []
     while not job.is_finished and time.monotonic() < deadline:
@@ -39,8 +39,8 @@ def test_a_tail_gives_each_line_once_and_never_waits(rig: Rig) -> None:
     assert tail.read() == []
 
 
-def test_an_exit_code_is_told_in_words(rig: Rig) -> None:
-    job = client_of(rig).submit(shell(rig, "exit 3"))
+def test_an_exit_code_is_told_in_words(process_rig: Rig) -> None:
+    job = client_of(process_rig).submit(shell(process_rig, "exit 3"))
     with pytest.raises(JobFailed, match=r"test .* failed: Its command ended with exit code 3") as caught:
         job.wait(SECONDS, check=True)
     assert (caught.value.failure.kind, caught.value.failure.exit_code) == (FailureKind.EXIT_CODE, 3)
@@ -61,16 +61,16 @@ def test_a_timeout_is_told_in_words(rig: Rig) -> None:
     assert job.failure.kind is FailureKind.TIMEOUT
 
 
-def test_a_job_is_terminated_where_it_stands(rig: Rig) -> None:
-    job = client_of(rig).submit(shell(rig, "echo up; sleep 50"))
+def test_a_job_is_terminated_where_it_stands(process_rig: Rig) -> None:
+    job = client_of(process_rig).submit(shell(process_rig, "echo up; sleep 50"))
     next(job.logs(follow=True, timeout=SECONDS))
     job.terminate("enough")
     assert job.wait(SECONDS) == "FAILED"
     assert job.snapshot.status_reason == "enough"
 
 
-def test_a_command_that_is_missing_is_not_started(rig: Rig) -> None:
-    job = client_of(rig).submit(JobSpec(name="test", image=rig.image, command=["no-such-command"]))
+def test_a_command_that_is_missing_is_not_started(process_rig: Rig) -> None:
+    job = client_of(process_rig).submit(JobSpec(name="test", image=process_rig.image, command=["no-such-command"]))
     job.wait(SECONDS)
     assert job.failure is not None
     assert job.failure.kind is FailureKind.NOT_STARTED

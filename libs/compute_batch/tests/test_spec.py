@@ -51,6 +51,7 @@ ON_FARGATE = {"fargate": Fargate(), "memory_mib": 2048, "execution_role": "arn:r
         ("swap", Swap(1, swappiness=101), "0 to 100 of swappiness"),
         ("volumes", [HostVolume("data", "/data")], "paths are absolute"),
         ("volumes", [EfsVolume("fs-1", "/data"), HostVolume("/b", "/data")], "two things at one path"),
+        ("volumes", [EfsVolume("fs-1", "/data", root="/a", access_point="fsap-1")], "beside an access point"),
         ("log_driver", LogDriver("nowhere"), "'nowhere'"),
         ("timeout_seconds", 59, "60 s at least"),
         ("timeout_seconds", 60.5, "whole seconds"),

@@ -15,6 +15,7 @@ from compute_batch import (
     Patience,
     ServiceError,
     Throttled,
+    WaitTimedOut,
 )
 from compute_batch.submitting import TOKEN
 from stubs import SOON, SPEC, Stubbed, described
@@ -214,6 +215,19 @@ def test_a_watcher_that_is_refused_says_so() -> None:
     aws.fail("batch", "describe_jobs", "AccessDeniedException", 403)
     with pytest.raises(ServiceError):
         watcher.poll()
+
+
+def test_watching_ends_with_the_last_job_or_the_time() -> None:
+    aws = Stubbed()
+    jobs = jobs_of(aws, 2)
+    aws.described(described("id0", "SUCCEEDED"), described("id1", "RUNNING"))
+    aws.described(described("id1", "SUCCEEDED"))
+    assert list(aws.client.watch(jobs)) == [*jobs, jobs[1]]
+    (late,) = jobs_of(aws, 1)
+    for _ in range(10):
+        aws.described(described("id0", "RUNNING"))
+    with pytest.raises(WaitTimedOut, match="still RUNNING after 5 s"):
+        list(aws.client.watch([late], timeout=5))
 
 
 # ---- arrays

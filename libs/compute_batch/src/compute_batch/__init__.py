@@ -28,6 +28,7 @@ from compute_batch.parts import (
     Swap,
     Tmpfs,
 )
+from compute_batch.payloads import register_request, submit_request
 from compute_batch.reasons import Failure, FailureKind
 from compute_batch.snapshots import Attempt, Snapshot
 from compute_batch.spec import JobSpec
@@ -66,4 +67,6 @@ __all__ = [
     "Tmpfs",
     "WaitTimedOut",
     "Watcher",
+    "register_request",
+    "submit_request",
 ]

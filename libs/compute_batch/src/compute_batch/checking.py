@@ -140,6 +140,11 @@ def _storage(spec: JobSpec) -> None:
     hosts = [volume.source for volume in spec.volumes if isinstance(volume, HostVolume)]
     for path in (*paths, *hosts):
         _require(path.startswith("/"), "volumes", f"has the path {path!r}; paths are absolute")
+    for volume in spec.volumes:
+        _require(
+            isinstance(volume, HostVolume) or volume.access_point is None or volume.root == "/", "volumes",
+            f"has a root beside an access point, which sets it: {volume}; leave it out",
+        )  # fmt: skip
     _require(
         len(set(paths)) == len(paths), "volumes", f"and tmpfs put two things at one path: {', '.join(sorted(paths))}"
     )

@@ -32,6 +32,8 @@ class BatchClient:
       they have; else they are made, when first needed, from the environment, `region` and `endpoint_url`.
     - `pace`: how often waits look; `patience`: how long calls are tried again while AWS throttles them.
     - `definition_prefix`: how the names of job definitions begin.
+
+    Threads may share a client, but not what it hands out: a job, a watcher, a reader of logs.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ def definition_name(spec: JobSpec, prefix: str) -> str:
 
 
 def register_request(spec: JobSpec, prefix: str) -> dict[str, Any]:
-    """The arguments of RegisterJobDefinition."""
+    """The arguments of RegisterJobDefinition for a job's shape; the definition's name begins with `prefix`."""
     return {"jobDefinitionName": definition_name(spec, prefix), **_shape(spec)}
 
 

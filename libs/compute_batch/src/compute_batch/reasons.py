@@ -11,6 +11,9 @@ import attrs
 
 from compute_batch.snapshots import Snapshot
 
+EXITED = "Essential container in task exited"
+"""What Batch says of every container that ends by itself."""
+
 
 class FailureKind(enum.Enum):
     """What ended a job."""
@@ -87,12 +90,6 @@ def _waiting(job: Snapshot) -> str | None:
 # ---- one reading per kind: the message, or None if it is not that
 
 
-def _terminated(job: Snapshot) -> str | None:
-    if not job.was_terminated:
-        return None
-    return f"It was terminated: {job.status_reason or 'no reason was given'}."
-
-
 def _memory(job: Snapshot) -> str | None:
     if "OutOfMemory" not in (job.container_reason or ""):
         return None
@@ -137,6 +134,12 @@ def _dependency(job: Snapshot) -> str | None:
     return "It never ran: a job that it waits for failed."
 
 
+def _terminated(job: Snapshot) -> str | None:
+    if not job.was_terminated:
+        return None
+    return f"It was terminated: {job.status_reason or 'no reason was given'}."
+
+
 def _children(job: Snapshot) -> str | None:
     failed = job.status_counts.get("FAILED", 0)
     if job.size is None or not failed:
@@ -147,10 +150,13 @@ def _children(job: Snapshot) -> str | None:
 def _exit(job: Snapshot) -> str | None:
     if job.exit_code is None or job.exit_code == 0:
         return None
-    said = f" {job.container_reason}." if job.container_reason else ""
-    likely = " Most often, that is a lack of memory (memory_mib)." if job.exit_code == 137 else ""
     tries = f" after {len(job.attempts)} attempts" if len(job.attempts) > 1 else ""
-    return f"Its command ended with {exit_code_in_words(job.exit_code)}{tries}.{said}{likely}"
+    said = [reason for reason in (job.container_reason, job.status_reason) if reason and reason != EXITED]
+    if job.exit_code == 137 and not said:
+        said = ["Most often, that is a lack of memory (memory_mib)"]
+    return " ".join(
+        [f"Its command ended with {exit_code_in_words(job.exit_code)}{tries}.", *(f"{text}." for text in said)]
+    )
 
 
 def _agent(job: Snapshot) -> str:
@@ -158,13 +164,13 @@ def _agent(job: Snapshot) -> str:
 
 
 _READINGS: tuple[tuple[FailureKind, Callable[[Snapshot], str | None]], ...] = (
-    (FailureKind.TERMINATED, _terminated),
     (FailureKind.OUT_OF_MEMORY, _memory),
     (FailureKind.TIMEOUT, _timeout),
     (FailureKind.HOST_LOST, _host),
     (FailureKind.IMAGE_NOT_FOUND, _image),
     (FailureKind.NOT_STARTED, _start),
     (FailureKind.DEPENDENCY, _dependency),
+    (FailureKind.TERMINATED, _terminated),
     (FailureKind.CHILDREN, _children),
     (FailureKind.EXIT_CODE, _exit),
 )
