@@ -13,6 +13,7 @@ import attrs
 import networkx
 import pytest
 from flow_graph import (
+    RULES,
     FlowGraph,
     GraphError,
     Outcome,
@@ -27,7 +28,7 @@ from flow_graph import (
     task_id,
     task_inputs,
 )
-from flow_graph.testing import Decisions, broken_graphs, builder_of, decisions, graphs, source_of
+from flow_graph.testing import Decisions, broken_graphs, broken_sources, builder_of, decisions, graphs, source_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,15 +37,20 @@ HEADER = "def step(f=None, **flags):\n    return f or (lambda f: f)\n\n\n"
 
 def read_source(graph: FlowGraph) -> FlowGraph:
     """The graph as `read_class` sees it after it was written to a file."""
+    return read_text(source_of(graph), graph.name)
+
+
+def read_text(source: str, name: str) -> FlowGraph:
+    """The graph of a class in a source."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "drawn_flow.py"
-        file.write_text(HEADER + source_of(graph))
+        file.write_text(HEADER + source)
         spec = importlib.util.spec_from_file_location("drawn_flow", file)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return read_class(getattr(module, graph.name))
+        return read_class(getattr(module, name))
 
 
 def traverse(graph: FlowGraph, decided: Decisions, seed: int) -> list[PlannedTask]:
@@ -174,13 +180,25 @@ def closing_join(graph: FlowGraph, split: str, after: dict[str, str]) -> str:
 
 @given(broken_graphs())
 def test_every_mistake_is_found(broken: tuple[FlowGraph, set[str]]) -> None:
-    graph, codes = broken
+    graph, slugs = broken
     found = check(graph)
-    assert codes & {finding.slug for finding in found}
+    assert slugs & {finding.slug for finding in found}
     assert all(finding.message and finding.help for finding in found)
+    assert graph.to_text().count("\n") >= 1
+    if all(finding.severity == "warning" for finding in found):
+        Traversal(graph)
+        return
     with pytest.raises(GraphError) as caught:
         Traversal(graph)
     assert caught.value.findings == tuple(found)
+
+
+@given(broken_sources())
+def test_every_mistake_about_artifacts_is_found(broken: tuple[str, str]) -> None:
+    source, slug = broken
+    found = check(read_text(source, "Drawn"))
+    assert {finding.slug for finding in found} == {slug}
+    assert {finding.severity for finding in found} == {RULES[slug].severity}
 
 
 # ---- runs

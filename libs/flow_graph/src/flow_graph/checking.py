@@ -83,5 +83,5 @@ def is_connected(graph: FlowGraph) -> bool:
         and graph.last is not None
         and not graph.order.cycles
         and not any(target not in graph for node in graph for target in node.next)
-        and all((node.kind == "end") == (node.name == graph.last) and node.kind != "invalid" for node in graph)
+        and all(bool(node.next) == (node.name != graph.last) and node.kind != "invalid" for node in graph)
     )

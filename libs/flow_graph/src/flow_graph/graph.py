@@ -194,17 +194,17 @@ class FlowGraph:
 
     def matching_join(self, split: str) -> str:
         """The join that closes what `split` (a split or a foreach) opens. Raises UnknownStep, NoMatchingStep."""
-        try:
-            return self.scopes.join_of[self[split].name]
-        except KeyError:
-            raise NoMatchingStep(split, "join") from None
+        found = self.scopes.join_of.get(self[split].name)
+        if found is None:
+            raise NoMatchingStep(split, "join")
+        return found
 
     def matching_split(self, join: str) -> str:
         """The split or foreach that `join` closes. Raises UnknownStep, NoMatchingStep."""
-        try:
-            return self.scopes.split_of[self[join].name]
-        except KeyError:
-            raise NoMatchingStep(join, "split") from None
+        found = self.scopes.split_of.get(self[join].name)
+        if found is None:
+            raise NoMatchingStep(join, "split")
+        return found
 
     @cached_property
     def dominators(self) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 - `graphs()`: well-formed graphs, with splits, foreaches, switches and recursive switches nested in each other.
 - `decisions()`: what the tasks of a run decide: `Decisions`, a function of step, path and iteration.
-- `broken_graphs()`: `(graph, codes)`, a graph with one mistake, of which `check` must find one of `codes`.
+- `broken_graphs()`: `(graph, slugs)`, a graph with one mistake, of which `check` must find one of `slugs`.
+- `broken_sources()`: `(source, slug)`, a class with one mistake in what a step does with artifacts.
 - `source_of(graph)`: the source of a class that means the same; `builder_of(graph)`: a builder that does.
 """
 
@@ -21,7 +22,7 @@ from flow_graph.graph import FlowGraph
 from flow_graph.nodes import Case, End, Foreach, Invalid, Join, Linear, Node, Split, Switch, Transition
 from flow_graph.tasks import Outcome, Path, parse_task_id
 
-__all__ = ["Decisions", "broken_graphs", "builder_of", "decisions", "graphs", "source_of"]
+__all__ = ["Decisions", "broken_graphs", "broken_sources", "builder_of", "decisions", "graphs", "source_of"]
 
 # ---- well-formed graphs: a tree of nested parts is drawn, then laid out as steps
 
@@ -240,7 +241,7 @@ Mistake = Callable[[st.DrawFn, FlowGraph], "tuple[FlowGraph, set[str]]"]
 
 @st.composite
 def broken_graphs(draw: st.DrawFn) -> tuple[FlowGraph, set[str]]:
-    """Graphs with one mistake, and the codes of which `check` must report one."""
+    """Graphs with one mistake, and the rules of which `check` must report one."""
     graph = draw(graphs(max_depth=2))
     return draw(st.sampled_from(MISTAKES))(draw, graph)
 
@@ -385,6 +386,25 @@ def bad_switch(draw: st.DrawFn, graph: FlowGraph) -> tuple[FlowGraph, set[str]]:
     return replace(graph, node.evolve(transition=Switch("x", (*cases, cases[0])))), {"switch-duplicate-key"}
 
 
+def wrong_gang(draw: st.DrawFn, graph: FlowGraph) -> tuple[FlowGraph, set[str]]:
+    """A foreach that is a gang of unmarked tasks, or a marked step that is no gang's."""
+    node = pick_node(draw, graph, "foreach")
+    if node is None or draw(st.booleans()):
+        name = draw(st.sampled_from(graph.steps))
+        return replace(graph, graph[name].evolve(decorators=("parallel",))), {"gang-without-number"}
+    return replace(graph, node.evolve(transition=Foreach(node.next[0], "4", parallel=True))), {"unmarked-gang"}
+
+
+def wide_split(draw: st.DrawFn, graph: FlowGraph) -> tuple[FlowGraph, set[str]]:
+    """A split with many arms alike."""
+    arms = [f"arm{number}" for number in range(draw(st.integers(17, 20)))]
+    joined = [Node(arm, Linear("wide_join")) for arm in arms]
+    following = replace(graph, Node("wide_join", Join("end"), arguments=2), *joined)
+    last = [node for node in graph if "end" in node.next]
+    changed = [retarget(node, "end", "wide") for node in last]
+    return replace(following, Node("wide", Split(tuple(arms))), *changed), {"wide-split"}
+
+
 MISTAKES: list[Mistake] = [
     unknown_step,
     bad_name,
@@ -399,4 +419,35 @@ MISTAKES: list[Mistake] = [
     escaping_arm,
     empty_arm,
     bad_switch,
+    wrong_gang,
+    wide_split,
 ]
+
+
+# ---- sources with one mistake
+
+
+@st.composite
+def broken_sources(draw: st.DrawFn) -> tuple[str, str]:
+    """The source of a class called Drawn with one mistake about artifacts, and the rule that `check` must report."""
+    graph = draw(graphs(max_depth=2))
+    wanted = draw(st.sampled_from(["read", "constant", "foreach", "switch", "join", "lost"]))
+    kind = {"foreach": "foreach", "switch": "switch", "join": "join", "lost": "join"}.get(wanted)
+    names = [node.name for node in graph if kind in (None, node.kind)]
+    if not names:
+        wanted, names = "read", list(graph.steps)
+    node = graph[draw(st.sampled_from(names))]
+    body = body_of(node)
+    match wanted:
+        case "read":
+            return source_of(graph, {node.name: f"{body}; self.absent"}), "unassigned-artifact"
+        case "constant":
+            return source_of(graph, {node.name: f"{body}; self.config = 1"}), "constant-assigned"
+        case "foreach" | "switch":
+            slug = "unassigned-foreach" if wanted == "foreach" else "unassigned-condition"
+            return source_of(graph, {node.name: "pass"}), slug
+        case "join":
+            return source_of(graph, {node.name: "pass"}), "unused-inputs"
+    split = graph[graph.matching_split(node.name)]
+    bodies = {split.name: f"self.kept = 1; {body_of(split)}", node.name: f"{body}; self.kept"}
+    return source_of(graph, bodies), "lost-in-join"

@@ -6,6 +6,7 @@ from flow_graph.checks.reporting import Findings, at_place, at_step, at_transiti
 from flow_graph.graph import FlowGraph, suggest
 from flow_graph.nodes import Invalid, Split, Switch
 from flow_graph.ordering import reachable
+from flow_graph.transitions import invalid
 
 WIDE = 16
 """A split with more targets than this is called wide."""
@@ -16,15 +17,17 @@ def check_transitions(graph: FlowGraph) -> Findings:
     for node in graph:
         if node.name == graph.last:
             continue
-        if node.kind == "end":
+        if node.kind == "end" and graph.last is not None:  # else this may be meant as the end
             yield at_step(
                 node,
                 "missing-transition",
                 f"Step {node.name!r} has no transition, and it is not the end of the flow.",
                 "Add self.next(...) as its last line.",
             )
-        elif isinstance(node.transition, Invalid):
+        elif node.kind != "end" and not (node.next and node.kind != "invalid"):
             found = node.transition
+            if not isinstance(found, Invalid):  # made by hand
+                found = invalid(node.name, "it names no step to go to")
             yield at_place(node, found.at or node.transition_at or node.at, found.slug, found.message, found.help)
 
 
@@ -64,7 +67,7 @@ def check_switches(graph: FlowGraph) -> Findings:
         if not isinstance(node.transition, Switch):
             continue
         cases = node.transition.cases
-        if len(node.next) < 2:
+        if len(node.next) == 1:
             yield at_transition(
                 node,
                 "switch-one-target",
@@ -98,8 +101,8 @@ def check_reachable(graph: FlowGraph) -> Findings:
     if graph.first is None:
         return
     found = reachable({name: [t for t in targets if t] for name, targets in edges.items()}, graph.first)
-    if any(not graph[name].next and name != graph.last for name in found):
-        return  # a transition is missing on the way: what follows is probably reached by it
+    if any(None in edges[name] or not (edges[name] or name == graph.last) for name in found):
+        return  # a transition is missing or leads nowhere: what cannot be reached is probably behind it
     for node in graph:
         if node.name not in found:
             yield at_step(
