@@ -223,6 +223,10 @@ def test_watching_ends_with_the_last_job_or_the_time() -> None:
     aws.described(described("id0", "SUCCEEDED"), described("id1", "RUNNING"))
     aws.described(described("id1", "SUCCEEDED"))
     assert list(aws.client.watch(jobs)) == [*jobs, jobs[1]]
+
+
+def test_watching_is_over_when_its_time_is() -> None:
+    aws = Stubbed()
     (late,) = jobs_of(aws, 1)
     for _ in range(10):
         aws.described(described("id0", "RUNNING"))
