@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cas_store import (
+    ArchivedObject,
     ContentStore,
     Digest,
     LocalBackend,
@@ -208,6 +209,19 @@ def test_a_live_list_that_is_missing_or_damaged_stops_the_sweep(world: World) ->
         store.collect_garbage([digest], grace=timedelta(0))
     assert len(list(store)) == 3
     assert list(world.backend.names("sweep/")) == []
+
+
+def test_a_live_list_that_is_archived_stops_the_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = world.store()
+    digest = put_list(store, b"a", b"b")
+
+    def archived(name: str, *_: Any) -> bytes:
+        raise ArchivedObject(name, "GLACIER")
+
+    monkeypatch.setattr(world.backend, "read_range", archived)
+    with pytest.raises(SweepRefused, match="restore it in S3"):
+        store.collect_garbage([digest], grace=timedelta(0))
+    assert len(list(store)) == 3
 
 
 @pytest.mark.parametrize("name", ["v2/anything", f"v1/blake9/00/{'0' * 64}"])

@@ -114,9 +114,20 @@ def test_usage_and_sync(root: str, file: Path, capfd: Any, tmp_path: Path) -> No
     ],
 )
 def test_an_error_is_one_line_and_a_status(root: str, capfd: Any, arguments: tuple[str, ...], status: int) -> None:
+    Path(root).mkdir()
     got, out, err = run(capfd, arguments[0], root, *arguments[1:])
     assert (got, out) == (status, "")
     assert re.fullmatch("cas_store: .+\n", err)
+
+
+@pytest.mark.parametrize("command", ["fsck", "usage"])
+def test_a_store_that_is_not_there_is_not_called_sound(root: str, capfd: Any, command: str) -> None:
+    assert run(capfd, command, root) == (
+        3,
+        "",
+        f"cas_store: there is no store at {root}: check the path; put makes new ones\n",
+    )
+    assert not Path(root).exists()
 
 
 @pytest.mark.parametrize("arguments", [(), ("destroy",), ("gc", "x"), ("fsck", "x", "--remove-leftovers", "soon")])

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, TextIO
 from cas_store import copying
 from cas_store.backend import Backend
 from cas_store.digests import Digest
-from cas_store.errors import BadDigest, BadName, CasStoreError, DamagedObject, MissingObject
+from cas_store.errors import BackendError, BadDigest, BadName, CasStoreError, DamagedObject, MissingObject
 from cas_store.local import LocalBackend
 from cas_store.progress import Progress, Watch
 from cas_store.references import Reference
@@ -54,7 +54,7 @@ def _failed(error: object, status: int) -> int:
 
 
 def _put(options: argparse.Namespace) -> int:
-    store = _store(options.store, options)
+    store = _store(options.store, options, new=True)
     for name in options.file:
         digest = store.put(sys.stdin.buffer if name == "-" else Path(name), plain=options.plain)
         print(digest, name, sep="  ")
@@ -123,7 +123,7 @@ def _usage(options: argparse.Namespace) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    source, target = _store(options.source, options), _store(options.target, options)
+    source, target = _store(options.source, options), _store(options.target, options, new=True)
     with _watching() as watch:
         report = copying.sync(source, target, progress=watch)
     print(f"copied {report.copied} files, {report.copied_bytes} bytes")
@@ -181,9 +181,14 @@ def _duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: float(match[1])}) if match[2] else timedelta(0)
 
 
-def _store(where: str, options: argparse.Namespace) -> ContentStore:
+def _store(where: str, options: argparse.Namespace, *, new: bool = False) -> ContentStore:
     backend: Backend
-    backend = S3Backend(where, endpoint_url=options.endpoint_url) if "://" in where else LocalBackend(where)
+    if "://" in where:
+        backend = S3Backend(where, endpoint_url=options.endpoint_url)
+    elif new or Path(where).is_dir():
+        backend = LocalBackend(where)
+    else:
+        raise BackendError(f"there is no store at {where}: check the path; put makes new ones")
     return ContentStore(backend)
 
 

@@ -22,8 +22,8 @@ PREFIX = "sweep/v1/"
 HEADER = PREFIX + "condemned"
 BATCH = PREFIX + "batch"
 LISTS = PREFIX + "list-"
-PART_RECORDS = 64 * 1024
-"""Records in a part: a writer that has to know about one digest reads one part of 2 MiB."""
+PART_RECORDS = 4096
+"""Records in a part: a writer that has to know about one digest reads one part of 132 KiB."""
 _SEAL_BYTES = hashlib.sha256().digest_size
 
 

@@ -9,6 +9,7 @@ import attrs
 from cas_store.backend import Backend, Stat
 from cas_store.digests import FILE, LISTS, PIECE, VERSION_PREFIX, location
 from cas_store.frames import MAX_HEADER_BYTES, plain_size
+from cas_store.lists import PieceList
 from cas_store.marking import listing
 from cas_store.parallel import in_order
 from cas_store.progress import Meter, Watch
@@ -52,14 +53,15 @@ def measure(backend: Backend, watch: Watch | None = None) -> Usage:
 def _sizes(backend: Backend, parts: Spill) -> Iterator[tuple[int | None, int]]:
     """For each file: the length of the object that it stands for, None where it is a part of another's; its own length."""
 
-    def of_list(found: tuple[bytes, Stat]) -> tuple[int, int]:
-        pieces = read_list(backend, unpack(found[0]))
-        for raw in pieces.hashes:
-            parts.add(pack_piece(raw))
-        return pieces.size, found[1].size_bytes
+    def of_list(found: tuple[bytes, Stat]) -> tuple[PieceList, int]:
+        return read_list(backend, unpack(found[0])), found[1].size_bytes
 
     for algorithm in LISTS:
-        yield from in_order(backend.parallel, of_list, listing(backend, f"{VERSION_PREFIX}{algorithm}/"))
+        found = listing(backend, f"{VERSION_PREFIX}{algorithm}/")
+        for pieces, stored in in_order(backend.parallel, of_list, found):
+            for raw in pieces.hashes:
+                parts.add(pack_piece(raw))
+            yield pieces.size, stored
     for _, stat in listing(backend, f"{VERSION_PREFIX}{FILE}/"):
         yield stat.size_bytes, stat.size_bytes
     is_part = ascending(parts)

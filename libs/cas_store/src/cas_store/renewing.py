@@ -20,7 +20,8 @@ RECENT_SECONDS = REREAD_SECONDS / 2
 ABANDONED_SECONDS = 900.0
 """A batch that is announced for so long is one of a sweep that was killed: sweeps give up a batch after a third of it."""
 POLL_SECONDS = 0.2
-HELD_PARTS = 32
+HELD_PARTS = 128
+"""Of the list of the condemned, in memory: 17 MiB."""
 HELD_RECENT = 200_000
 
 Rewrite = Callable[[], None]

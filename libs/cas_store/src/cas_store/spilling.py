@@ -18,7 +18,7 @@ BLOCK_RECORDS = 1024
 
 
 class Spill:
-    """A set of equally long byte records, on disk but for a bounded part; forget it by leaving its ``with`` block.
+    """A set of equally long byte records, on disk but for a bounded part; for one thread. Its ``with`` block ends its life.
 
     Iterating gives the records added so far, sorted, each once; it may be done any number of times, and more be added after.
     """
