@@ -33,9 +33,9 @@ MIB = 1024 * 1024
 
 
 def zstd() -> Any:
-    from cas_store.frames import _zstd
+    from cas_store.frames import codec
 
-    return _zstd()
+    return codec()
 
 
 def planted(stored: bytes, content: bytes = b"x") -> tuple[ContentStore, Digest]:

@@ -128,6 +128,9 @@ class Backend(ABC):
     def flush(self) -> None:  # noqa: B027 (a default, not a duty)
         """Make durable what was written since the last flush, where the policy asks for it."""
 
+    def warm_up(self) -> None:  # noqa: B027
+        """Import and set up now what the first call would, without asking the storage anything: see `ContentStore.warm_up`."""
+
     def open_file(self, name: str) -> int | None:
         """A file descriptor to map the name's bytes from, or None where there are no files; raises `MissingObject`."""
         return None

@@ -38,7 +38,7 @@ def encode(data: Bytes) -> Bytes:
     must = view[:4] == MAGIC
     if not must and (view.nbytes < SMALLEST or not _pays(view)):
         return data
-    frame: bytes = _zstd().compress(view, LEVEL)
+    frame: bytes = codec().compress(view, LEVEL)
     return frame if must or len(frame) * PAYS <= view.nbytes else data
 
 
@@ -48,7 +48,7 @@ def _pays(view: memoryview) -> bool:
         return True  # trying is as cheap as probing
     step = (view.nbytes - PROBE_SAMPLE_BYTES) // (PROBE_SAMPLES - 1)
     sample = b"".join(view[at * step : at * step + PROBE_SAMPLE_BYTES] for at in range(PROBE_SAMPLES))
-    return len(_zstd().compress(sample, LEVEL)) * PAYS <= len(sample)
+    return len(codec().compress(sample, LEVEL)) * PAYS <= len(sample)
 
 
 def decode(digest: Digest, stored: bytes) -> bytes:
@@ -69,7 +69,7 @@ def plain_size(digest: Digest, start: bytes, file_size: int) -> int:
     if start[:4] != MAGIC:
         return file_size
     try:
-        declared = _zstd().get_frame_info(start).decompressed_size
+        declared = codec().get_frame_info(start).decompressed_size
     except Exception as error:
         raise DamagedObject(digest, f"it starts like a zstd frame but is none ({error})") from error
     if declared is None or declared > MAX_PIECE_BYTES:
@@ -80,7 +80,7 @@ def plain_size(digest: Digest, start: bytes, file_size: int) -> int:
 def _unframed(digest: Digest, stored: bytes) -> bytes:
     """Decompress at most what the frame declares, which was bounded before anything was allocated."""
     size = plain_size(digest, stored[:MAX_HEADER_BYTES], len(stored))
-    decompressor = _zstd().ZstdDecompressor()
+    decompressor = codec().ZstdDecompressor()
     try:
         data: bytes = decompressor.decompress(stored, size + 1)
     except Exception as error:
@@ -90,7 +90,7 @@ def _unframed(digest: Digest, stored: bytes) -> bytes:
     return data
 
 
-def _zstd() -> ModuleType | Any:
+def codec() -> ModuleType | Any:
     """The codec: part of Python from 3.14 on, before that its backport. Imported when first needed."""
     global _codec
     if _codec is None:

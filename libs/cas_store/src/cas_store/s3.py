@@ -58,7 +58,7 @@ class S3Backend(Backend):
         self._options: dict[str, Any] = dict(put_options or {})
         self._retrying = Retrying(retry or RetryPolicy())
         self._lock = threading.Lock()
-        self._made: tuple[int, S3Client] | None = None
+        self._made: tuple[int | None, S3Client] | None = None  # the process that uses it; None: nobody yet
 
     def __repr__(self) -> str:
         return f"S3Backend('s3://{self.bucket}/{self.prefix}')"
@@ -178,10 +178,18 @@ class S3Backend(Backend):
         """The caller's client, or one of this process: connections are not shared across a fork."""
         if self._given is not None:
             return self._given
+        process = os.getpid()
         with self._lock:
-            if self._made is None or self._made[0] != os.getpid():
-                self._made = os.getpid(), make_client(self._endpoint_url, self.parallel)
+            if self._made is None or self._made[0] not in (process, None):
+                self._made = process, make_client(self._endpoint_url, self.parallel)
+            elif self._made[0] is None:
+                self._made = process, self._made[1]
             return self._made[1]
+
+    def warm_up(self) -> None:
+        """Make the client, which opens no connection: forks of this process then begin with it."""
+        if self._given is None and self._made is None:
+            self._made = None, make_client(self._endpoint_url, self.parallel)
 
     def in_order(self, act: Callable[[Any], R], items: Iterable[Any]) -> Iterator[R]:
         """Several requests at once, few enough that what they hold stays small."""

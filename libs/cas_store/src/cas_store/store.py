@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
@@ -19,6 +20,7 @@ from cas_store.chunking import MIB
 from cas_store.counting import Usage
 from cas_store.digests import ALGORITHMS, FILE, VERSION_PREFIX, Digest, digest_at, digest_of, location
 from cas_store.errors import DamagedObject
+from cas_store.frames import codec
 from cas_store.parallel import in_order
 from cas_store.progress import Watch
 from cas_store.references import Reference, digests_of
@@ -153,6 +155,13 @@ class ContentStore:
                 digest = digest_at(name)
                 if digest is not None:
                     yield digest
+
+    def warm_up(self) -> None:
+        """Import now what is otherwise imported when it is first needed: for a process that goes on to fork."""
+        for module in ("ctypes", "concurrent.futures.thread", "pyfastcdc"):
+            import_module(module)
+        codec()
+        self.backend.warm_up()
 
     # --- removing
 

@@ -36,6 +36,11 @@ class Stores:
         """The content store below `objects`."""
         return self.objects.store
 
+    def warm_up(self) -> None:
+        """Import and set up what tasks will need, so that forks share it."""
+        self.records.warm_up()
+        self.content.warm_up()
+
 
 def open_stores(settings: Settings) -> Stores:
     """The datastore that the settings name. Nothing is touched before the first read or write."""

@@ -96,6 +96,7 @@ def _see_through(flow: FlowDefinition, begin: Begin, settings: Settings, options
     _check_batch(flow, stores, settings)
     server = None
     if (why_not := _why_not_fork(options)) is None:
+        stores.warm_up()
         server = forkserver.start(lambda text: run_task(TaskSpec.from_json(text), stores, flow).exit_code)
     console = Console(options.quiet)
     if why_not:
