@@ -7,7 +7,6 @@ import itertools
 import struct
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import cas_store
 import pytest
@@ -28,14 +27,9 @@ from cas_store.records import RECORD_BYTES, pack, unpack
 from cas_store.spilling import Spill, ascending
 from hypothesis import given
 from hypothesis import strategies as st
+from independent_reader import zstd
 
 MIB = 1024 * 1024
-
-
-def zstd() -> Any:
-    from cas_store.frames import codec
-
-    return codec()
 
 
 def planted(stored: bytes, content: bytes = b"x") -> tuple[ContentStore, Digest]:
@@ -46,15 +40,15 @@ def planted(stored: bytes, content: bytes = b"x") -> tuple[ContentStore, Digest]
     return store, digest
 
 
-BOMB = zstd().compress(bytes(300 * MIB), 1)
+BOMB = zstd.compress(bytes(300 * MIB), 1)
 HOSTILE = {
     "a frame of 300 MiB of zeros": BOMB,
     "a frame that declares 2**60 bytes": b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 60) + b"\x01\x00\x00",
     "a frame that declares no size": b"\x28\xb5\x2f\xfd\x00\x58\x01\x00\x00",
     "a frame that holds more than it declares": b"\x28\xb5\x2f\xfd\x20\x01" + BOMB[9:],
-    "two frames": zstd().compress(b"x", 1) * 2,
-    "a frame with something behind it": zstd().compress(b"x", 1) + b"y",
-    "a frame that was cut off": zstd().compress(b"x" * 1000, 1)[:-3],
+    "two frames": zstd.compress(b"x", 1) * 2,
+    "a frame with something behind it": zstd.compress(b"x", 1) + b"y",
+    "a frame that was cut off": zstd.compress(b"x" * 1000, 1)[:-3],
     "the start of a frame only": b"\x28\xb5\x2f\xfd",
     "more raw bytes than a piece can have": bytes(17 * MIB),
     "nothing": b"",
