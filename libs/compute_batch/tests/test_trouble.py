@@ -258,6 +258,47 @@ def test_nothing_stays_of_an_array_that_could_not_be_submitted_whole() -> None:
     aws.all_was_asked()
 
 
+def test_an_array_has_ended_when_its_slowest_child_is_known_to_have() -> None:
+    aws = Stubbed()
+    aws.definition()
+    aws.submitted("id")
+    array = aws.client.submit_array(SPEC, 2)
+    watcher = aws.client.watcher([array])
+    end = described("id", "SUCCEEDED", arrayProperties={"size": 2, "statusSummary": {"SUCCEEDED": 2}})
+    aws.described(end, asked=["id"])
+    aws.described(described("id:0", "SUCCEEDED"), described("id:1", "RUNNING"), asked=["id:0", "id:1"])
+    assert watcher.poll() == [*array.children, array]
+    assert not array.is_finished
+    aws.clock.now += watcher.seconds_to_next_poll
+    aws.described(described("id:1", "SUCCEEDED"), asked=["id:1"])
+    assert watcher.poll() == [array.children[1], array]
+    assert (array.is_finished, watcher.unfinished) == (True, [])
+
+
+def test_children_are_asked_about_only_if_the_counts_have_changed() -> None:
+    aws = Stubbed()
+    aws.definition()
+    aws.submitted("id")
+    array = aws.client.submit_array(SPEC, 3)
+
+    def parent(**counts: int) -> dict[str, object]:
+        return described("id", "PENDING", arrayProperties={"size": 3, "statusSummary": counts})
+
+    aws.described(parent(RUNNING=1, RUNNABLE=2), asked=["id"])
+    children = [described("id:0", "RUNNING"), described("id:1", "RUNNABLE"), described("id:2", "RUNNABLE")]
+    aws.described(*children, asked=["id:0", "id:1", "id:2"])
+    array.refresh()
+    aws.described(parent(RUNNING=1, RUNNABLE=2), asked=["id"])
+    array.refresh()
+    aws.described(parent(SUCCEEDED=1, RUNNABLE=2), asked=["id"])
+    aws.described(described("id:0", "SUCCEEDED"), *children[1:], asked=["id:0", "id:1", "id:2"])
+    array.refresh()
+    aws.described(parent(SUCCEEDED=1, RUNNING=1, RUNNABLE=1), asked=["id"])
+    aws.described(described("id:1", "RUNNING"), children[2], asked=["id:1", "id:2"])
+    array.refresh()
+    aws.all_was_asked()
+
+
 @pytest.mark.parametrize("size", [0, -1, 1.5, True])
 def test_an_array_has_a_whole_number_of_children(size: int) -> None:
     with pytest.raises(InvalidSpec, match="whole number, 1 at least"):

@@ -50,7 +50,8 @@ def describe(aws: Aws, jobs: Iterable[Job], patience: Patience | None) -> int:
     calls = 0
     for some in chunks(list(unfinished), limits.DESCRIBED_AT_ONCE):
         calls += 1
-        found = aws.batch("describe_jobs", f"describe {len(some)} jobs", patience=patience, jobs=list(some))
+        others = f" and {len(some) - 1} others" if len(some) > 1 else ""
+        found = aws.batch("describe_jobs", f"describe job {some[0]}{others}", patience=patience, jobs=list(some))
         known = {description["jobId"]: snapshots.read(description) for description in found["jobs"]}
         for identifier in some:
             for job in unfinished[identifier]:

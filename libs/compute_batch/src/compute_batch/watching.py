@@ -42,7 +42,7 @@ class Watcher:
         for item in items:
             self._items[item] = None
             for one in (item, *_children(item)):
-                self._told.setdefault(one, None if one.is_finished else one.snapshot)
+                self._told.setdefault(one, one.snapshot)
         self._waited = 0.0
         self._next = min(self._next, self._aws.clock() + self._pace.least_seconds)
 
@@ -70,7 +70,7 @@ class Watcher:
         """
         is_due = self.seconds_to_next_poll == 0
         calls = self._look() if is_due else 0
-        changed = [one for one, told in self._told.items() if one.snapshot != told]
+        changed = [one for one, told in self._told.items() if one.snapshot != told or one.is_finished]
         for one in changed:
             self._told[one] = one.snapshot
             if one.is_finished:
