@@ -439,9 +439,7 @@ def long_flow(steps: int) -> str:
     lines = ["class Flow(FlowSpec):"]
     for position, name in enumerate(names):
         way = f"self.next(self.{names[position + 1]})" if position + 1 < steps else "pass"
-        lines.append(
-            f"    @step\n    def {name}(self):\n        self.x{position} = 1\n        print(self.x0)\n        {way}\n"
-        )
+        lines.append(f"    @step\n    def {name}(self):\n        {way}\n")
     return "\n".join(lines)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable
-
 from flow_graph.findings import Finding
 from flow_graph.positions import Span
 
@@ -24,11 +21,6 @@ def render(finding: Finding) -> str:
     if finding.help:
         lines.append(f"{GUTTER}= help: {finding.help}")
     return "\n".join(lines)
-
-
-def render_all(findings: Iterable[Finding]) -> str:
-    """Findings one under the other."""
-    return "\n".join(map(render, findings))
 
 
 GUTTER = " " * 6
@@ -55,6 +47,8 @@ def blank(text: str) -> str:
 
 def width(text: str) -> int:
     """How many cells of a terminal a text takes."""
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import FunctionType
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -23,6 +22,8 @@ def functions(cls: type) -> Iterator[FunctionType]:
 
 def find_file(cls: type) -> str | None:
     """The file that a class was defined in, absolute where possible."""
+    from pathlib import Path
+
     code_files = list(dict.fromkeys(function.__code__.co_filename for function in functions(cls)))
     module_file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     # A function knows its file even if its module is not in sys.modules, but a script's may be a relative path.
@@ -36,6 +37,7 @@ def read_source(file: str, cls: type) -> str:
     Raises OSError, SyntaxError (an unknown encoding), ValueError (bytes that its encoding does not know).
     """
     from importlib.util import decode_source
+    from pathlib import Path
 
     try:
         return decode_source(Path(file).read_bytes())
