@@ -70,7 +70,9 @@ def test_a_missing_piece_is_reported_with_a_list_that_needs_it(store: ContentSto
 def test_a_list_that_gives_a_piece_another_length_is_damaged(store: ContentStore) -> None:
     piece = store.put(b"abc")
     liar = store.writer.list("sha256-cdc", [(piece, 3), (piece, 4)], 0)
-    assert list(store.fsck().damaged) == [liar]
+    assert list(store.fsck(quarantine=True).damaged) == [liar]
+    assert liar not in store
+    assert store.fsck().ok
 
 
 def test_an_object_that_cannot_be_read_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,11 +82,16 @@ def test_an_object_that_cannot_be_read_is_not_called_damaged(monkeypatch: pytest
     def archived(name: str, *_: Any) -> bytes:
         raise ArchivedObject(name, "GLACIER")
 
-    monkeypatch.setattr(store.backend, "read_range", archived)
+    read_range = store.backend.read_range
+    whole = store.writer.list("sha256-cdc", [(digest, 1)], 0)
+    monkeypatch.setattr(
+        store.backend, "read_range", lambda name, *span: (archived if digest.hex in name else read_range)(name, *span)
+    )
     report = store.fsck(quarantine=True)
     assert not report.ok
-    assert not report.damaged
+    assert (report.damaged, report.missing) == ({}, {})
     assert "restore" in report.unreadable[digest]
+    assert whole in store
 
 
 def test_what_interrupted_writers_left_is_removed_once_it_is_old(tmp_path: Path) -> None:

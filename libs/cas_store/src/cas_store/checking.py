@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 
 import attrs
 
 from cas_store import condemned as sweep_files
 from cas_store.backend import Backend, Stat
-from cas_store.digests import FILE, Digest, digest_at, location
+from cas_store.digests import PIECE, Digest, digest_at, location
 from cas_store.errors import BackendError, DamagedObject, MissingObject, UnsupportedFormat
 from cas_store.leases import backend_time
 from cas_store.lists import PieceList
@@ -26,6 +26,8 @@ from cas_store.verified import digest_of_name
 QUARANTINE = "quarantine/"
 PART_BYTES = 8 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+"""Of a piece that could not be read."""
 _LINK_BYTES = 2 * RECORD_BYTES + _LENGTH.size
 
 
@@ -66,16 +68,16 @@ def check(
     with Spill(_LINK_BYTES) as links, Spill(_LINK_BYTES) as pieces:
         others = _Others(backend)
         checked = _check_objects(backend, links, pieces, others, watch)
-        damaged, missing = _compare(links, pieces, checked.damaged)
-    moved = {digest: _move_aside(backend, digest) for digest in damaged} if quarantine else {}
+        missing, liars = _compare(links, pieces)
+    moved = _quarantine(backend, checked.damaged, liars) if quarantine else {}
     old = _old_enough(backend, others.leftovers, remove_leftovers) if remove_leftovers is not None else []
     for name in old:
         _remove(backend, name)
     return attrs.evolve(
         checked,
-        damaged=damaged,
+        damaged={**checked.damaged, **liars},
         missing={piece: whole for piece, whole in missing.items() if _is_missing(backend, piece, whole)},
-        quarantined={digest: name for digest, name in moved.items() if name},
+        quarantined=moved,
         leftovers=tuple(others.leftovers),
         removed=tuple(old),
         unknown=tuple(others.unknown),
@@ -86,7 +88,8 @@ def check(
 class _Seen:
     digest: Digest
     stored_bytes: int
-    size_bytes: int = 0
+    size_bytes: int = _UNKNOWN_LENGTH
+    is_there: bool = True
     pieces: PieceList | None = None
     damage: str | None = None
     unreadable: str | None = None
@@ -107,7 +110,7 @@ def _check_objects(backend: Backend, links: Spill, pieces: Spill, others: _Other
             if seen.pieces is not None:
                 for piece, _, size in seen.pieces.pieces():
                     links.add(pack(piece) + _LENGTH.pack(size) + pack(seen.digest))
-            elif seen.digest.algorithm != FILE:
+            elif seen.digest.algorithm == PIECE and seen.is_there:
                 pieces.add(pack(seen.digest) + _LENGTH.pack(seen.size_bytes) + pack(seen.digest))
     return FsckReport(meter.objects, meter.size_bytes, damaged, unreadable=unreadable)
 
@@ -129,30 +132,34 @@ def _seen(backend: Backend, digest: Digest, stat: Stat) -> _Seen:
             return attrs.evolve(seen, pieces=read_list(backend, digest))
         return attrs.evolve(seen, size_bytes=sum(map(len, read_parts(backend, digest))))
     except MissingObject:  # deleted since it was listed
-        return seen
+        return attrs.evolve(seen, is_there=False)
     except DamagedObject as error:
         return attrs.evolve(seen, damage=error.detail)
     except (BackendError, UnsupportedFormat) as error:
         return attrs.evolve(seen, unreadable=str(error))
 
 
-def _compare(
-    links: Spill, pieces: Spill, damaged: Mapping[Digest, str]
-) -> tuple[dict[Digest, str], dict[Digest, Digest]]:
-    """What lists need and is not there, and lists that give a sound piece another length than it has."""
-    wrong, missing = dict(damaged), {}
+def _compare(links: Spill, pieces: Spill) -> tuple[dict[Digest, Digest], dict[Digest, str]]:
+    """What lists need and is not there, with one of them; and lists that give a piece another length than it has."""
+    missing: dict[Digest, Digest] = {}
+    liars: dict[Digest, str] = {}
     there = iter(pieces)
     current = next(there, None)
     for link in links:
-        record, size, whole = link[:RECORD_BYTES], link[RECORD_BYTES:-RECORD_BYTES], unpack(link[-RECORD_BYTES:])
+        record, size, whole = _unlinked(link)
         while current is not None and current[:RECORD_BYTES] < record:
             current = next(there, None)
-        piece = unpack(record)
         if current is None or current[:RECORD_BYTES] != record:
-            missing[piece] = whole
-        elif current[RECORD_BYTES:-RECORD_BYTES] != size and piece not in damaged:
-            wrong.setdefault(whole, f"its list gives {piece} another length than it has")
-    return wrong, missing
+            missing[unpack(record)] = unpack(whole)
+        elif _unlinked(current)[1] not in (size, _UNKNOWN_LENGTH):
+            liars[unpack(whole)] = f"it gives {unpack(record)} {size} bytes, which is not what that has"
+    return missing, liars
+
+
+def _unlinked(link: bytes) -> tuple[bytes, int, bytes]:
+    """A piece's record, its length, and the record of what says so."""
+    (size,) = _LENGTH.unpack_from(link, RECORD_BYTES)
+    return link[:RECORD_BYTES], size, link[-RECORD_BYTES:]
 
 
 def _is_missing(backend: Backend, piece: Digest, whole: Digest) -> bool:
@@ -160,16 +167,20 @@ def _is_missing(backend: Backend, piece: Digest, whole: Digest) -> bool:
     return backend.exists(location(whole)) and not backend.exists(location(piece))
 
 
-def _move_aside(backend: Backend, digest: Digest) -> str | None:
-    """Where the damaged file lies now; None where it is sound by now, as a writer mended it."""
-    if _seen(backend, digest, Stat(0, datetime.now(timezone.utc))).damage is None and not digest.is_list:
-        return None
-    name = QUARANTINE + location(digest)
-    size = backend.stat(location(digest)).size_bytes
-    backend.replace_parts(name, _raw(backend, location(digest), size), size)
+def _quarantine(backend: Backend, damaged: Iterable[Digest], liars: Iterable[Digest]) -> dict[Digest, str]:
+    """Move aside what is damaged still, and not what a writer mended meanwhile; where each lies now."""
+    now = datetime.now(timezone.utc)
+    still = (digest for digest in damaged if _seen(backend, digest, Stat(0, now)).damage is not None)
+    return {digest: _move_aside(backend, location(digest)) for digest in (*still, *liars)}
+
+
+def _move_aside(backend: Backend, name: str) -> str:
+    aside = QUARANTINE + name
+    size = backend.stat(name).size_bytes
+    backend.replace_parts(aside, _raw(backend, name, size), size)
     backend.flush()
-    backend.delete(location(digest))
-    return name
+    backend.delete(name)
+    return aside
 
 
 def _raw(backend: Backend, name: str, size: int) -> Iterator[bytes]:
