@@ -9,7 +9,7 @@ import attrs
 
 from compute_batch import reasons
 from compute_batch.errors import JobFailed, JobNotFound
-from compute_batch.logs import LogTail, follow
+from compute_batch.logs import LogTail, follow_lines
 from compute_batch.reasons import Failure
 from compute_batch.refreshing import refresh
 from compute_batch.snapshots import Snapshot
@@ -108,7 +108,7 @@ class Job:
         """
         if not follow:
             self.refresh()
-        lines = _follow(self, self._aws, self._pace, timeout, settle) if follow else self.tail().rest()
+        lines = follow_lines(self, self._aws, self._pace, timeout, settle) if follow else self.tail().rest()
         return (line.text for line in lines)
 
     def terminate(self, reason: str) -> None:
@@ -136,6 +136,3 @@ class Job:
             self.snapshot = snapshot
         elif self._aws.clock() > self._known_by:
             self.snapshot = attrs.evolve(self.snapshot, status="UNKNOWN")
-
-
-_follow = follow  # `logs` has an argument of that name

@@ -99,7 +99,7 @@ def check_readable(job: Job) -> None:
         raise LogsUnavailable(job.id, job.snapshot.log_driver)
 
 
-def follow(job: Job, aws: Aws, pace: Pace, timeout: float | None, settle: float) -> Iterator[LogLine]:
+def follow_lines(job: Job, aws: Aws, pace: Pace, timeout: float | None, settle: float) -> Iterator[LogLine]:
     """The lines of a job as they come, until it has ended and no line has come for `settle` seconds."""
     tail, deadline, waited, last_sign = LogTail(aws, job), Deadline(aws, timeout), 0.0, aws.clock()
     while True:
