@@ -425,6 +425,29 @@ def test_a_sweep_that_ends_while_a_writer_looks_into_its_list_takes_nothing_from
     assert store.get(digest) == b"garbage"
 
 
+def test_a_writer_waits_for_a_batch_but_not_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = world.store()
+    digest = store.put(b"garbage")
+    world.wait(2 * DAY)
+    store.collect_garbage([])
+    world.wait(DAY)
+
+    def die_before_deleting(call: str) -> None:
+        if call == "stat" and world.backend.exists("sweep/v1/batch"):
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        ContentStore(Hooked(world.backend, die_before_deleting)).collect_garbage([])  # type: ignore[arg-type]
+    waits: list[float] = []
+    monkeypatch.setattr(renewing, "sleep", lambda _: (waits.append(0), world.wait(timedelta(minutes=1))))
+    writer = world.store()
+    for _ in range(2):
+        writer.put(b"garbage")
+    assert len(waits) == 15
+    assert store.collect_garbage([], resume=True).spared == 1
+    assert store.get(digest) == b"garbage"
+
+
 CONTENTS = b"garbage", (b"a", b"b"), (b"b", b"new"), b"never seen"
 
 

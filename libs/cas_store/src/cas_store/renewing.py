@@ -22,7 +22,7 @@ ABANDONED_SECONDS = 900.0
 POLL_SECONDS = 0.2
 HELD_PARTS = 128
 """Of the list of the condemned, in memory: 17 MiB."""
-HELD_RECENT = 200_000
+HELD_RECENT = 20_000
 
 Rewrite = Callable[[], None]
 Beginning = tuple[float, "View"]
