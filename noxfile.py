@@ -93,10 +93,13 @@ for name in PACKAGES:
 
 
 @nox.session
-def faults(session: nox.Session) -> None:
-    """Kills, damage, full disks and hostile servers against cas_store."""
-    install_wheel(session, "cas_store", *CONSTRAINTS)
-    run_pytest(session, "libs/cas_store/tests/faults")
+@nox.parametrize(
+    "package", [name for name, (folder, *_) in PACKAGES.items() if (ROOT / folder / "tests/faults").is_dir()]
+)
+def faults(session: nox.Session, package: str) -> None:
+    """Kills, damage, full disks and hostile servers against a package."""
+    install_wheel(session, package, *CONSTRAINTS)
+    run_pytest(session, f"{PACKAGES[package][0]}/tests/faults")
 
 
 @nox.session

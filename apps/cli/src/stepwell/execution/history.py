@@ -14,6 +14,9 @@ from stepwell.execution.stores import Stores
 Record = Step | Task | Artifact | Metadatum
 
 
+_LONGEST_LOCATION = 255  # what the databases of existing services hold; the task's path says the same
+
+
 def step_history(claim: RunRecord, step: str) -> list[Record]:
     """That a step has begun."""
     return [Step(flow_id=claim.flow, run_id=claim.run_id, step_name=step, user_name=claim.user)]
@@ -43,8 +46,9 @@ def _of_task(spec: TaskSpec) -> dict[str, Any]:
 
 
 def _artifacts(spec: TaskSpec, record: TaskRecord, stores: Stores) -> list[Record]:
+    location = done_name(spec.flow, spec.run_id, spec.step, spec.task_id)
     shared = {
-        "location": done_name(spec.flow, spec.run_id, spec.step, spec.task_id),
+        "location": location if len(location) <= _LONGEST_LOCATION else "",
         "ds_type": stores.kind,
         "attempt_id": record.attempt,
         **_of_task(spec),
@@ -62,7 +66,7 @@ def _metadata(spec: TaskSpec, record: TaskRecord | None, failure: FailureRecord 
         ("python_version", "python_version", platform.python_version()),
         ("origin-run-id", "origin-run-id", spec.origin_run_id),
         ("code-package", "code-package", spec.package),
-        ("failure", "failure", failure.message if failure else None),
+        ("failure", "failure", _storable(failure.message) if failure else None),
         # last, as its being there says that the attempt is over
         ("attempt_ok", "internal_attempt_status", str(record is not None)),
     ]
@@ -72,3 +76,8 @@ def _metadata(spec: TaskSpec, record: TaskRecord | None, failure: FailureRecord 
         for field, kind, value in facts
         if value is not None
     ]
+
+
+def _storable(text: str) -> str:
+    """A user's text without what no store can keep: NUL, halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from meta_client import MetaClientError, MetadataStore
+from meta_client import InvalidRequest, MetaClientError, MetadataStore
 
 if TYPE_CHECKING:
     from meta_client import Artifact, Metadatum, Run, Step, Task
@@ -66,7 +66,7 @@ class Recorder:
                 self._waiting = []
             try:
                 if batch:
-                    self._store.register_many(batch)
+                    self._register(batch)
                 if time.monotonic() >= beat_at and self._ending_at is None:
                     self._store.heartbeat(self._run)
                     beat_at = time.monotonic() + _HEARTBEAT_SECONDS
@@ -83,6 +83,18 @@ class Recorder:
                 return
             if self._ending_at is None:
                 time.sleep(_PAUSE_SECONDS)  # let a batch gather: many tasks end at about the same time
+
+    def _register(self, batch: Sequence[Record]) -> None:
+        """Register a batch; a record that no store could keep is left out, and said so, not held against the others."""
+        try:
+            self._store.register_many(batch)
+        except InvalidRequest as error:
+            if len(batch) == 1:
+                self._warn(f"The metadata store cannot keep a record of run {self._run.run_id}: {error}")
+                return
+            middle = len(batch) // 2
+            self._register(batch[:middle])
+            self._register(batch[middle:])
 
     def _put_back(self, batch: list[Record]) -> None:
         with self._changed:

@@ -1,0 +1,77 @@
+"""The history of a run: one bad record, or a store that is away, costs nothing but a warning."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from meta_client import EmbeddedStore, Metadatum, ServiceUnavailable, Step, Task
+
+from stepwell.scheduling.recorder import Recorder
+
+
+def records(count: int) -> list[Any]:
+    path = {"flow_id": "F", "run_id": 1, "step_name": "s"}
+    tasks = [Task(task_id=f"t{n}", **path) for n in range(count)]
+    return [
+        Step(**path),
+        *tasks,
+        *(Metadatum(field_name="f", value=str(n), task_id=f"t{n}", **path) for n in range(count)),
+    ]
+
+
+def recorded(store: EmbeddedStore, given: list[Any], warnings: list[str], wrapper: Any = None) -> int:
+    run = store.create_run("F")
+    recorder = Recorder(wrapper or store, run, warnings.append)
+    recorder.record(given)
+    recorder.close(timeout=5)
+    return len(store.list_tasks("F", 1, "s"))
+
+
+def test_everything_is_written_by_the_end(tmp_path: Any) -> None:
+    warnings: list[str] = []
+    with EmbeddedStore(tmp_path / "m.db") as store:
+        assert recorded(store, records(50), warnings) == 50
+    assert warnings == []
+
+
+def test_a_record_that_cannot_be_kept_does_not_cost_the_others(tmp_path: Any) -> None:
+    warnings: list[str] = []
+    bad = Metadatum(field_name="f", value="\0", flow_id="F", run_id=1, step_name="s", task_id="t1")
+    with EmbeddedStore(tmp_path / "m.db") as store:
+        assert recorded(store, [*records(20), bad], warnings) == 20
+        assert len(store.list_metadata(store.get_task("F", 1, "s", "t1"))) == 1
+    assert len(warnings) == 1
+    assert "value" in warnings[0]
+
+
+class Away:
+    """A store that cannot be reached for some calls."""
+
+    def __init__(self, store: EmbeddedStore, calls: int) -> None:
+        self.store, self.calls = store, calls
+
+    def register_many(self, batch: Any) -> None:
+        self.calls -= 1
+        if self.calls >= 0:
+            raise ServiceUnavailable("the store", "it is away")
+        self.store.register_many(batch)
+
+
+def test_a_store_that_comes_back_gets_what_waited(tmp_path: Any) -> None:
+    warnings: list[str] = []
+    with EmbeddedStore(tmp_path / "m.db") as store:
+        assert recorded(store, records(5), warnings, Away(store, 2)) == 5
+    assert ["away" in warning for warning in warnings] == [True]
+
+
+def test_a_store_that_stays_away_is_reported_and_waited_for_no_longer_than_told(tmp_path: Any) -> None:
+    warnings: list[str] = []
+    with EmbeddedStore(tmp_path / "m.db") as store:
+        run = store.create_run("F")
+        recorder = Recorder(Away(store, 10_000), run, warnings.append)  # type: ignore[arg-type]
+        recorder.record(records(5))
+        started = time.monotonic()
+        recorder.close(timeout=0.5)
+        assert time.monotonic() - started < 10
+    assert "11 records of run 1 are missing" in warnings[-1]
