@@ -18,6 +18,7 @@ nox.options.error_on_external_run = True
 
 ROOT = Path(__file__).parent
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+UNPINNED = ("--no-config",)  # or uv takes the pins of pyproject.toml
 REPORTS = ROOT / ".nox" / "reports"
 
 # package -> (folder, extras under test, what its tests need of testing/, packages of the workspace below it)
@@ -47,16 +48,26 @@ def build(session: nox.Session, *packages: str) -> Path:
     return folder
 
 
-def install_wheel(session: nox.Session, package: str, *pins: str) -> None:
-    """Install a package as a wheel, with its extras and its test group, and nothing else of the workspace but what it needs."""
+def install_wheel(session: nox.Session, package: str, *options: str, direct: bool = False) -> None:
+    """Install a package as a wheel, with its extras and its test group, and nothing else of the workspace but what it needs.
+
+    `direct` also names its own requirements, so that a choice among versions (lowest, newest) is made for them as well.
+    """
     folder, extras, support, below = PACKAGES[package]
     wheels = build(session, package, *below)
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *pins, "--find-links", str(wheels), requirement, "pytest-timeout", "--group", f"{folder}/pyproject.toml:test",
-        *(["-e", f"testing[{support}]"] if support else []),
+        *options, "--find-links", str(wheels), requirement, "pytest-timeout", "--group", f"{folder}/pyproject.toml:test",
+        *(requirements(package) if direct else []), *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
+
+
+def requirements(package: str) -> list[str]:
+    """What a package asks for itself, the extras under test included."""
+    folder, extras, *_ = PACKAGES[package]
+    project = nox.project.load_toml(f"{folder}/pyproject.toml")["project"]
+    return [*project["dependencies"], *project.get("optional-dependencies", {}).get(extras, [])]
 
 
 def run_pytest(session: nox.Session, *arguments: str, **environment: str) -> None:
@@ -113,7 +124,7 @@ def validators(session: nox.Session) -> None:
 @nox.parametrize("package", [name for name, (folder, *_) in PACKAGES.items() if folder.startswith("libs/")])
 def oldest(session: nox.Session, package: str) -> None:
     """Test a library with the oldest versions that its ranges allow."""
-    install_wheel(session, package, "--resolution", "lowest-direct")
+    install_wheel(session, package, *UNPINNED, "--resolution", "lowest-direct", direct=True)
     run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
 
 
@@ -121,7 +132,7 @@ def oldest(session: nox.Session, package: str) -> None:
 @nox.parametrize("package", list(PACKAGES))
 def newest(session: nox.Session, package: str) -> None:
     """Test a package with the newest versions there are."""
-    install_wheel(session, package, "--upgrade")
+    install_wheel(session, package, *UNPINNED, "--upgrade", direct=True)
     run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
 
 
