@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from typing import Any
 
@@ -153,3 +154,26 @@ def test_large_byte_strings_come_back_as_what_they_were(objects: ObjectStore) ->
         loaded = objects.load(objects.save(value))
         assert loaded == value
         assert type(loaded) is type(value)
+
+
+def test_long_texts_come_back_whatever_is_in_them(objects: ObjectStore) -> None:
+    for value in ("x" * 100_000, "\N{SNOWMAN}" * 30_000, "lone \ud800 surrogate" * 2000, "line\r\nline\0" * 200_000):
+        reference = objects.save(value)
+        loaded = objects.load(reference)
+        assert loaded == value
+        assert type(loaded) is str
+        assert objects.save(loaded, previous=reference) is reference
+
+
+def test_pages_are_kept_raw_where_they_are_mapped_and_compressed_where_they_are_not(objects: ObjectStore) -> None:
+    pages = (
+        bytearray(bytes(range(256)) * 16 + random.Random(0).randbytes(1024)) * 900
+    )  # shrinks to about a fifth a page
+    zeros = bytearray(5_000_000)
+    for value, kept_raw in ((pages, isinstance(objects.store.backend, LocalBackend)), (zeros, False)):
+        digest = objects.store.put_buffer(value)
+        pieces = [objects.store.stat(one) for one in objects.store if one.algorithm == "sha256"]
+        assert all((one.stored_bytes == one.size_bytes) == kept_raw for one in pieces)
+        assert objects.store.load(digest) == value
+        for one in list(objects.store):
+            objects.store.delete(one)

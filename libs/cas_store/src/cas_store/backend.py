@@ -14,6 +14,8 @@ from cas_store.errors import BadName
 Bytes = bytes | bytearray | memoryview
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_STORED = re.compile(r"v1/[a-z0-9-]{1,32}/[0-9a-f]{2}/[0-9a-f]{64}\Z")
+"""The names that a store uses, as they are by far the most frequent."""
 RESERVED = ".tmp"
 MAX_NAME_BYTES = 900
 """In UTF-8. S3 allows 1,024, a prefix included."""
@@ -29,6 +31,8 @@ class Stat:
 
 def check_name(name: str) -> str:
     """The name itself if every backend can keep it and it stays below its root; `BadName` otherwise."""
+    if isinstance(name, str) and _STORED.match(name):
+        return name
     if not isinstance(name, str) or _FORBIDDEN.search(name) or len(name) > MAX_NAME_BYTES:
         raise BadName(name)
     parts = name.split("/")
@@ -60,6 +64,8 @@ class Backend(ABC):
 
     ask_first_bytes: int = 0
     """Ask whether a name exists before creating it with this many bytes or more; below, creating is the question."""
+    has_files: bool = False
+    """Whether ``open_file`` gives descriptors: what is kept raw can then be mapped."""
     may_tear: bool = False
     """Whether a power cut can leave a name with less than what was written."""
 

@@ -6,6 +6,7 @@ Compression is storage's own business: it changes neither identity nor what a re
 from __future__ import annotations
 
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from cas_store.backend import Bytes
@@ -22,6 +23,8 @@ MAGIC = b"\x28\xb5\x2f\xfd"
 LEVEL = 1
 PAYS = 1.15
 """A probe that shrinks by less predicts that compression costs more than it saves."""
+PAYS_MORE_THAN_A_MAP = 16.0
+"""What is kept in one of the pages that would be mapped shrinks by more, or is kept raw: DESIGN.md, "Raw where it is mapped"."""
 SMALLEST = 96
 """Shorter pieces are not worth a frame's header."""
 PROBE_WHOLE_BYTES = 32 * 1024
@@ -32,23 +35,36 @@ MAX_FILE_BYTES = MAX_PIECE_BYTES + MAX_PIECE_BYTES // 128 + 1024
 """No piece's file is longer, so no reader reads more."""
 
 
-def encode(data: Bytes) -> Bytes:
-    """What to keep in the file of a piece: ``data`` itself (the same object) where it does not shrink."""
+def encode(data: Bytes, pays: float = PAYS) -> Bytes:
+    """What to keep in the file of a piece: ``data`` itself (the same object) where it does not shrink to 1/``pays``."""
     view = memoryview(data)
     must = view[:4] == MAGIC
-    if not must and (view.nbytes < SMALLEST or not _pays(view)):
+    if not must and (view.nbytes < SMALLEST or not _may_pay(view, pays)):
         return data
-    frame: bytes = codec().compress(view, LEVEL)
-    return frame if must or len(frame) * PAYS <= view.nbytes else data
+    frame = _compress(view)
+    return frame if must or len(frame) * pays <= view.nbytes else data
 
 
-def _pays(view: memoryview) -> bool:
+def _may_pay(view: memoryview, pays: float) -> bool:
     """Whether a few samples shrink enough: costs some 3 % of hashing, and is right where whole pieces were tried (DESIGN.md)."""
     if view.nbytes <= PROBE_WHOLE_BYTES:
         return True  # trying is as cheap as probing
     step = (view.nbytes - PROBE_SAMPLE_BYTES) // (PROBE_SAMPLES - 1)
     sample = b"".join(view[at * step : at * step + PROBE_SAMPLE_BYTES] for at in range(PROBE_SAMPLES))
-    return len(codec().compress(sample, LEVEL)) * PAYS <= len(sample)
+    return len(_compress(memoryview(sample))) * pays <= len(sample)
+
+
+def _compress(view: memoryview) -> bytes:
+    """One frame that declares its size. A compressor is kept by each thread: making one takes longer than a small frame."""
+    compressor = getattr(_of_thread, "compressor", None) or codec().ZstdCompressor(LEVEL)
+    _of_thread.compressor = None  # an interrupted one is not used again
+    compressor.set_pledged_input_size(view.nbytes)
+    frame: bytes = compressor.compress(view, compressor.FLUSH_FRAME)
+    _of_thread.compressor = compressor
+    return frame
+
+
+_of_thread = threading.local()
 
 
 def decode(digest: Digest, stored: bytes) -> bytes:

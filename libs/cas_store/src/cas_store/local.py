@@ -16,7 +16,15 @@ from typing import Literal
 
 from cas_store import writing
 from cas_store.backend import RESERVED, Backend, Bytes, Stat, check_name
-from cas_store.errors import AccessDenied, BackendError, BackendUnavailable, BadName, MissingObject, StoreFull
+from cas_store.errors import (
+    AccessDenied,
+    BackendError,
+    BackendUnavailable,
+    BadName,
+    CasStoreError,
+    MissingObject,
+    StoreFull,
+)
 
 SYNC_BEFORE_NAMING_BYTES = 256 * 1024
 """Under ``batch``, a file of at least this size is on disk before it gets its name: a power cut can only tear small ones."""
@@ -41,6 +49,9 @@ class LocalBackend(Backend):
     """
 
     parallel = 2
+    has_files = True
+    ask_first_bytes = 4096
+    """Asking twice whether a name is there, here and by ``create``, costs more than to compress less than this in vain."""
 
     def __init__(
         self,
@@ -265,21 +276,32 @@ _PASSING = {
 }
 
 
-@contextlib.contextmanager
-def _mapped_errors(name: str | None) -> Iterator[None]:
+class _mapped_errors:  # noqa: N801 (used like a function; as a generator it would cost more than a system call)
     """The one place where errors of the operating system become ours."""
-    try:
-        yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise MissingObject(name) from error
-    except OSError as error:
-        where = f"{name or 'the store'} ({error.strerror or error})"
-        if error.errno in _DENIED:
-            raise AccessDenied(f"not permitted: {where}: check the owner, the mode and the mount", name) from error
-        if error.errno in _FULL:
-            raise StoreFull(f"no space left for {where}: make room and try again", name) from error
-        if error.errno == errno.ENAMETOOLONG:
-            raise BadName(name) from error
-        if error.errno in _PASSING:
-            raise BackendUnavailable(f"busy: {where}: try again", name) from error
-        raise BackendError(f"the file system failed: {where}: check the disk", name) from error
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError):
+            raise _ours(error, self._name) from error
+
+
+def _ours(error: OSError, name: str | None) -> CasStoreError:
+    if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+        return MissingObject(name)
+    where = f"{name or 'the store'} ({error.strerror or error})"
+    if error.errno in _DENIED:
+        return AccessDenied(f"not permitted: {where}: check the owner, the mode and the mount", name)
+    if error.errno in _FULL:
+        return StoreFull(f"no space left for {where}: make room and try again", name)
+    if error.errno == errno.ENAMETOOLONG:
+        return BadName(name)
+    if error.errno in _PASSING:
+        return BackendUnavailable(f"busy: {where}: try again", name)
+    return BackendError(f"the file system failed: {where}: check the disk", name)

@@ -102,4 +102,27 @@ class BytesSerializer:
         return head if type(head) is self._kind else self._kind(head)
 
 
-BUILT_IN: tuple[Serializer, ...] = (BytesSerializer(bytes), BytesSerializer(bytearray), PickleSerializer())
+class TextSerializer:
+    """``str`` of some length: the head is its UTF-8, one copy where a pickle makes three."""
+
+    name = "str"
+
+    def handles(self, value: object) -> bool:
+        """Exactly this type, from some length on."""
+        return type(value) is str and len(value) >= OUT_OF_BAND_BYTES
+
+    def encode(self, value: Any) -> Encoded:
+        """UTF-8; lone surrogates as if they were characters."""
+        return Encoded(value.encode("utf-8", "surrogatepass"))
+
+    def decode(self, head: Bytes, buffers: Sequence[memoryview]) -> Any:
+        """The text again."""
+        return str(head, "utf-8", "surrogatepass")
+
+
+BUILT_IN: tuple[Serializer, ...] = (
+    BytesSerializer(bytes),
+    BytesSerializer(bytearray),
+    TextSerializer(),
+    PickleSerializer(),
+)

@@ -9,7 +9,7 @@ from cas_store.backend import Backend, Bytes
 from cas_store.chunking import CDC_MIN_BYTES, PAGES_BYTES, cut_content, cut_pages, cut_stream
 from cas_store.digests import CONTENT_LIST, PAGE_LIST, PIECE, Digest, digest_of, location
 from cas_store.errors import MissingObject
-from cas_store.frames import encode
+from cas_store.frames import PAYS, PAYS_MORE_THAN_A_MAP, encode
 from cas_store.lists import encode_list
 from cas_store.parallel import in_order
 from cas_store.renewing import Beginning, Renewing
@@ -23,6 +23,7 @@ class Writer:
     def __init__(self, backend: Backend, writers: Renewing) -> None:
         self._backend = backend
         self._renewing = writers
+        self._page_pays = PAYS_MORE_THAN_A_MAP if backend.has_files else PAYS
 
     def bytes(self, data: Bytes) -> Digest:
         """Store a byte string, cut by its content."""
@@ -36,23 +37,23 @@ class Writer:
         view = flat(data)
         if view.nbytes <= PAGES_BYTES:
             return self.piece(view)
-        return self._pieces(PAGE_LIST, cut_pages(view), view.nbytes)
+        return self._pieces(PAGE_LIST, cut_pages(view), view.nbytes, self._page_pays)
 
     def stream(self, source: object) -> Digest:
         """Store what a stream gives until it ends, cut by its content: the same digest as of its bytes."""
         return self._pieces(CONTENT_LIST, cut_stream(source), None)
 
-    def piece(self, data: Bytes) -> Digest:
-        """Store bytes as one piece, unless they are there."""
+    def piece(self, data: Bytes, pays: float = PAYS) -> Digest:
+        """Store bytes as one piece, unless they are there; compressed where they shrink to 1/``pays``."""
         beginning = self._renewing.begin()
         digest = digest_of(PIECE, data)
         name = location(digest)
         size = memoryview(data).nbytes
         if not (size >= self._backend.ask_first_bytes and self._is_there(name, size)):
-            stored = encode(data)
+            stored = encode(data, pays)
             if not self._backend.create(name, stored):
                 self._mend(name, stored)
-        self._renewing.put(digest, lambda: self._backend.replace(name, encode(data)), beginning)
+        self._renewing.put(digest, lambda: self._backend.replace(name, encode(data, pays)), beginning)
         return digest
 
     def list(self, algorithm: str, pieces: Sequence[tuple[Digest, int]], began: float) -> Digest:
@@ -82,11 +83,13 @@ class Writer:
             self._mend(name, stored)
         self._renewing.put(digest, lambda: self._backend.replace(name, stored), beginning)
 
-    def _pieces(self, algorithm: str, pieces: Iterator[Bytes], size: int | None) -> Digest:
+    def _pieces(self, algorithm: str, pieces: Iterator[Bytes], size: int | None, pays: float = PAYS) -> Digest:
         """What is cut into one piece is that piece; else the pieces first, then the list that names them."""
         began = renewing.clock()
         workers = 1 if size is not None and size < WORTH_THREADS_BYTES else self._backend.parallel
-        stored = list(in_order(workers, lambda data: (self.piece(data), memoryview(data).nbytes), pieces, workers + 1))
+        stored = list(
+            in_order(workers, lambda data: (self.piece(data, pays), memoryview(data).nbytes), pieces, workers + 1)
+        )
         if not stored:
             return self.piece(b"")
         return stored[0][0] if len(stored) == 1 else self.list(algorithm, stored, began)

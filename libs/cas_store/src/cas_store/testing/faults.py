@@ -153,6 +153,7 @@ class FaultyBackend(Backend):
         self.parallel = backend.parallel
         self.ask_first_bytes = backend.ask_first_bytes
         self.may_tear = backend.may_tear
+        self.has_files = backend.has_files
         self._lock = threading.Lock()
 
     def count(self, *methods: str) -> int:
