@@ -29,7 +29,7 @@ class MadeUp(LocalBackend):
         return Digest("sha256", f"{number * (2**256 // self.count):064x}")
 
     def stats(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
-        if prefix != "v1/":
+        if prefix != "v1/sha256/":
             yield from super().stats(prefix)
             return
         for number in range(self.count):

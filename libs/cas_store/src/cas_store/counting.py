@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 
 from cas_store.backend import Backend, Stat
-from cas_store.digests import FILE, LISTS, PIECE, VERSION_PREFIX, location
+from cas_store.digests import FILE, LISTS, PIECE, location
 from cas_store.frames import MAX_HEADER_BYTES, plain_size
 from cas_store.lists import PieceList
 from cas_store.marking import listing
@@ -56,16 +56,14 @@ def _sizes(backend: Backend, parts: Spill) -> Iterator[tuple[int | None, int]]:
     def of_list(found: tuple[bytes, Stat]) -> tuple[PieceList, int]:
         return read_list(backend, unpack(found[0])), found[1].size_bytes
 
-    for algorithm in LISTS:
-        found = listing(backend, f"{VERSION_PREFIX}{algorithm}/")
-        for pieces, stored in in_order(backend.parallel, of_list, found):
-            for raw in pieces.hashes:
-                parts.add(pack_piece(raw))
-            yield pieces.size, stored
-    for _, stat in listing(backend, f"{VERSION_PREFIX}{FILE}/"):
+    for pieces, stored in in_order(backend.parallel, of_list, listing(backend, LISTS)):
+        for raw in pieces.hashes:
+            parts.add(pack_piece(raw))
+        yield pieces.size, stored
+    for _, stat in listing(backend, (FILE,)):
         yield stat.size_bytes, stat.size_bytes
     is_part = ascending(parts)
-    marked = ((record, stat, is_part(record)) for record, stat in listing(backend, f"{VERSION_PREFIX}{PIECE}/"))
+    marked = ((record, stat, is_part(record)) for record, stat in listing(backend, (PIECE,)))
     yield from in_order(backend.parallel, lambda found: _of_piece(backend, *found), marked)
 
 

@@ -70,12 +70,6 @@ def location(digest: Digest) -> str:
     return f"{VERSION_PREFIX}{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
 
 
-def later_algorithm(name: str) -> str | None:
-    """The algorithm of a name that looks like a digest's file, where this release does not know it."""
-    match = _LOCATION.match(name)
-    return match[1] if match is not None and match[1] not in ALGORITHMS else None
-
-
 def digest_at(name: str) -> Digest | None:
     """The digest whose file has this name, or None where the name is none of ours."""
     match = _LOCATION.match(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from cas_store.backend import Backend, Stat
-from cas_store.digests import CONTENT_LIST, PAGE_LIST, VERSION_PREFIX, Digest, digest_at, later_algorithm
+from cas_store.digests import LISTS, VERSION_PREFIX, Digest, digest_at
 from cas_store.errors import (
     ArchivedObject,
     CasStoreError,
@@ -17,7 +17,7 @@ from cas_store.errors import (
 )
 from cas_store.parallel import in_order
 from cas_store.reading import read_list
-from cas_store.records import RECORD_BYTES, pack, pack_piece, unpack
+from cas_store.records import BY_NAME, RECORD_BYTES, pack, pack_piece, unpack
 from cas_store.references import Reference, digests_of
 from cas_store.spilling import Spill, ascending
 
@@ -49,14 +49,24 @@ def protect(
                 protected.add(pack_piece(raw))
 
 
-def listing(backend: Backend, prefix: str = VERSION_PREFIX) -> Iterator[tuple[bytes, Stat]]:
-    """The record and stat of every file that is a digest's, sorted; raises `SweepRefused` at one of a later version."""
-    for name, stat in backend.stats(prefix):
-        digest = digest_at(name)
-        if digest is not None:
-            yield pack(digest), stat
-        elif later_algorithm(name):
-            raise _later(name)
+def listing(backend: Backend, algorithms: Iterable[str] = BY_NAME) -> Iterator[tuple[bytes, Stat]]:
+    """The record and stat of every file that is a digest's, sorted.
+
+    One algorithm at a time, as some servers that speak S3's protocol list directory by directory. Raises `SweepRefused` where a
+    backend does not list in order: what is live could be taken for garbage.
+    """
+    last = b""
+    for algorithm in algorithms:
+        for name, stat in backend.stats(f"{VERSION_PREFIX}{algorithm}/"):
+            digest = digest_at(name)
+            if digest is not None:
+                record = pack(digest)
+                if record <= last:
+                    raise SweepRefused(
+                        f"{backend!r} does not list names in order: {name} comes late. Nothing was deleted"
+                    )
+                last = record
+                yield record, stat
 
 
 def unprotected(backend: Backend, protected: Spill, before: datetime, tick: Tick) -> Iterator[tuple[bytes, int]]:
@@ -71,7 +81,8 @@ def unprotected(backend: Backend, protected: Spill, before: datetime, tick: Tick
 def refuse_later_versions(backend: Backend) -> None:
     """Raise `SweepRefused` where a later release keeps something that may need what this one would delete."""
     for name in backend.names(LATER_VERSIONS):
-        raise _later(name)
+        refusal = f"{name} was written by a later stepwell-cas-store: upgrade, then sweep. Nothing was deleted"
+        raise SweepRefused(refusal) from UnsupportedFormat(name, LATER_VERSIONS.rstrip("/"))
 
 
 def _lists_to_read(backend: Backend, roots: Spill, before: datetime) -> Iterator[Digest]:
@@ -79,10 +90,9 @@ def _lists_to_read(backend: Backend, roots: Spill, before: datetime) -> Iterator
         if (digest := unpack(record)).is_list:
             yield digest
     is_live = ascending(roots)
-    for algorithm in (CONTENT_LIST, PAGE_LIST):
-        for record, stat in listing(backend, f"{VERSION_PREFIX}{algorithm}/"):
-            if not is_live(record) and stat.modified > before:
-                yield unpack(record)
+    for record, stat in listing(backend, LISTS):
+        if not is_live(record) and stat.modified > before:
+            yield unpack(record)
 
 
 def _pieces(backend: Backend, digest: Digest) -> tuple[bytes, ...]:
@@ -93,11 +103,3 @@ def _pieces(backend: Backend, digest: Digest) -> tuple[bytes, ...]:
             f"{digest} cannot be read, so the pieces that it needs are not known: {error}. Nothing was deleted: "
             "restore it, or quarantine it with fsck and drop what refers to it"
         ) from error
-
-
-def _later(name: str) -> SweepRefused:
-    refusal = SweepRefused(
-        f"{name} was written by a later stepwell-cas-store: upgrade, then sweep. Nothing was deleted"
-    )
-    refusal.__cause__ = UnsupportedFormat(name, name.split("/")[1] if name.startswith(VERSION_PREFIX) else name[:2])
-    return refusal

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cas_store.digests import CONTENT_LIST, FILE, PAGE_LIST, PIECE, Digest
 
-_BY_NAME = (CONTENT_LIST, FILE, PAGE_LIST, PIECE)
+BY_NAME = (CONTENT_LIST, FILE, PAGE_LIST, PIECE)
 """In the order of their names below ``v1/`` (``-`` comes before ``/``): lists before pieces, which collection relies on."""
-_CODES = {algorithm: bytes([code]) for code, algorithm in enumerate(_BY_NAME)}
+_CODES = {algorithm: bytes([code]) for code, algorithm in enumerate(BY_NAME)}
 
 RECORD_BYTES = 33
 """One byte of algorithm, 32 of hash. FORMAT.md, "Sweep files", is the specification."""
@@ -24,4 +24,4 @@ def pack_piece(raw: bytes) -> bytes:
 
 def unpack(record: bytes) -> Digest:
     """The digest of a record; raises `IndexError` where the algorithm is none of ours."""
-    return Digest(_BY_NAME[record[0]], record[1:RECORD_BYTES].hex())
+    return Digest(BY_NAME[record[0]], record[1:RECORD_BYTES].hex())

@@ -149,6 +149,18 @@ class S3Backend(Backend):
                 return
             where["ContinuationToken"] = page["NextContinuationToken"]
 
+    def leftovers(self) -> Iterator[tuple[str, Stat]]:
+        """Uploads that were begun and not completed, or are at work right now: mind their age. S3 does not tell their size."""
+        from cas_store.s3_multipart import unfinished
+
+        return unfinished(self)
+
+    def remove_leftover(self, name: str) -> None:
+        """Abort an upload."""
+        from cas_store.s3_multipart import abort
+
+        abort(self, name)
+
     def call(self, name: str | None, act: Callable[[S3Client, dict[str, Any]], R]) -> R:
         """One request with retries; whatever goes wrong comes out as an error of this package (or `Exists`)."""
         where = {"Bucket": self.bucket, "Key": self.prefix + check_name(name)} if name is not None else {}

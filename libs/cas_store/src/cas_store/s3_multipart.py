@@ -6,10 +6,11 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
+from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
-from cas_store.backend import Bytes
-from cas_store.errors import MissingObject
+from cas_store.backend import Bytes, Stat
+from cas_store.errors import CasStoreError, MissingObject
 from cas_store.s3_errors import Exists, is_unknown_upload, needing
 
 if TYPE_CHECKING:
@@ -49,6 +50,32 @@ def upload(backend: S3Backend, name: str, parts: Iterable[Bytes], size: int, **c
             return True
         raise
     return True
+
+
+_UPLOAD = "?uploadId="
+
+
+def unfinished(backend: S3Backend) -> Iterator[tuple[str, Stat]]:
+    """The uploads below the prefix that are neither completed nor aborted, and when each was begun."""
+    where = {"Bucket": backend.bucket, "Prefix": backend.prefix}
+    while True:
+        page = backend.call(None, lambda s3, _: s3.list_multipart_uploads(**where))  # noqa: B023
+        for upload in page.get("Uploads", ()):
+            begun = upload["Initiated"].astimezone(timezone.utc)
+            yield f"{upload['Key'][len(backend.prefix) :]}{_UPLOAD}{upload['UploadId']}", Stat(0, begun)
+        if not page.get("IsTruncated"):
+            return
+        where |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+
+def abort(backend: S3Backend, leftover: str) -> None:
+    """Abort what ``unfinished`` named; nothing happens if it is completed or aborted by now."""
+    name, _, upload_id = leftover.rpartition(_UPLOAD)
+    try:
+        backend.call(name, lambda s3, where: s3.abort_multipart_upload(**where, UploadId=upload_id))
+    except CasStoreError as error:
+        if not is_unknown_upload(error):
+            raise
 
 
 def part_bytes(size: int) -> int:
