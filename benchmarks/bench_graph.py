@@ -3,8 +3,9 @@
     python benchmarks/bench_graph.py
 
 CPU time, the best of several. Python's garbage collector is on, and what it costs for each step grows with the heap, in
-`ast.parse` as in here; the last column has it off, to show that the work itself is linear. The limits beside it: `ast.parse` of the same source, which no reader of source can do
-without, and `import attrs`, which the package is made of. Imports are timed with their bytecode at hand.
+`ast.parse` as in here; the last column has it off, to show that the work itself is linear. The limits beside it:
+`ast.parse` of the same source, which no reader of source can do without, and `import attrs`, which the package is made
+of. Imports are timed with their bytecode at hand.
 """
 
 from __future__ import annotations
