@@ -43,11 +43,19 @@ def test_the_independent_reader_reads_values(store: ContentStore, tmp_path: Path
     numpy = pytest.importorskip("numpy")
     array = numpy.arange(700_000, dtype=float)
     objects = ObjectStore(store)
-    for value, kind in (({"x": array, "n": 1}, "pickle"), (7, "pickle"), (b"b" * 100_000, "bytes")):
+    for value, kind in (
+        ({"x": array, "n": 1}, "pickle"),
+        (7, "pickle"),
+        (b"b" * 100_000, "bytes"),
+        ("é" * 50_000, "str"),
+    ):
         reference = json.loads(json.dumps(objects.save(value).to_json()))
         name, head, buffers = independent_reader.read_reference(tmp_path, reference)
         assert name == kind
-        loaded = head if kind == "bytes" else pickle.loads(head, buffers=map(bytearray, buffers))
+        if kind == "pickle":
+            loaded = pickle.loads(head, buffers=map(bytearray, buffers))
+        else:
+            loaded = head if kind == "bytes" else head.decode()
         assert (loaded["x"] == array).all() if isinstance(value, dict) else loaded == value
 
 

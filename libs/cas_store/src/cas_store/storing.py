@@ -102,8 +102,8 @@ class Writer:
         return found.size_bytes > 0 or size == 0  # an empty file is one that a power cut tore: not there
 
     def _mend(self, name: str, data: Bytes) -> None:
-        """Replace a file that a power cut tore: what is there is shorter than it can be."""
-        if self._backend.may_tear and memoryview(data).nbytes and self._backend.stat(name).size_bytes == 0:
+        """Replace a file that a power cut tore."""
+        if self._backend.may_tear and not self._is_there(name, memoryview(data).nbytes):
             self._backend.replace(name, data)
 
 
