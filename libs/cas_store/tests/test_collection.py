@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import random
@@ -16,12 +17,14 @@ import pytest
 from cas_store import (
     ArchivedObject,
     ContentStore,
+    DamagedObject,
     Digest,
     LocalBackend,
     MemoryBackend,
     MissingObject,
     ObjectStore,
     SweepRefused,
+    UnsupportedFormat,
     renewing,
 )
 
@@ -303,6 +306,33 @@ def test_a_sweep_that_was_taken_over_stops(world: World) -> None:
     with pytest.raises(SweepRefused, match="took over"):
         store.collect_garbage(live(), grace=timedelta(0))
     assert len(list(store)) == 1
+
+
+def sealed(data: bytes) -> bytes:
+    return data + hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("header", [b"", b"{}", sealed(b""), sealed(b"{}"), sealed(b'{"v": 1}'), sealed(b"[1]")])
+def test_a_damaged_list_stops_writers_until_the_next_sweep_replaces_it(world: World, header: bytes) -> None:
+    store = world.store()
+    digest = store.put(b"garbage")
+    world.wait(2 * DAY)
+    store.collect_garbage([])
+    world.backend.replace("sweep/v1/condemned", header)
+    with pytest.raises(DamagedObject, match="sweep/v1/condemned"):
+        world.store().put(b"content")
+    assert store.get(digest) == b"garbage"
+    assert store.collect_garbage([], dry_run=True).condemned == 1
+    assert store.collect_garbage([]).condemned == 1
+    world.store().put(b"content")
+
+
+def test_a_list_of_a_later_release_stops_writers_and_sweeps(world: World) -> None:
+    store = world.store()
+    world.backend.replace("sweep/v1/condemned", sealed(b'{"v": 2}'))
+    for act in (lambda: store.put(b"content"), lambda: store.collect_garbage([])):
+        with pytest.raises(UnsupportedFormat, match="upgrade"):
+            act()
 
 
 # --- beside writers

@@ -87,10 +87,17 @@ def publish(
 def current(backend: Backend) -> Condemned | None:
     """The list that is in force, if any; raises `DamagedObject`, or `UnsupportedFormat` for one of a later version."""
     try:
-        header: Any = json.loads(_read(backend, HEADER))
+        header = _read(backend, HEADER)
         announced = backend.stat(HEADER).modified
     except MissingObject:
         return None
+    try:
+        return _parsed(json.loads(header), announced)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedObject(HEADER, "it is no list of condemned objects; the next sweep replaces it") from error
+
+
+def _parsed(header: Any, announced: datetime) -> Condemned:
     if header["v"] != VERSION:
         raise UnsupportedFormat(HEADER, header["v"])
     grace = timedelta(seconds=header["grace_seconds"])
@@ -173,5 +180,5 @@ def _read(backend: Backend, name: str) -> bytes:
     sealed = backend.read(name)
     data, seal = sealed[:-_SEAL_BYTES], sealed[-_SEAL_BYTES:]
     if hashlib.sha256(data).digest() != seal:
-        raise DamagedObject(name, "its checksum is another one; a sweep with `resume` discards it and begins anew")
+        raise DamagedObject(name, "its checksum is another one; the next sweep replaces it")
     return data

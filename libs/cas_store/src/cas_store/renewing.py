@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -62,8 +63,10 @@ class Renewing:
 
     def confirm(self, digests: Iterable[Digest]) -> None:
         """Make sure that no sweep deletes these before a record of them, made within `REREAD_SECONDS`, is seen by one."""
-        for _ in in_order(self._backend.parallel, lambda one: self._confirm(*one), self._files(digests)):
-            pass
+        files = self._files(digests)
+        for first in files:  # no threads where there is nothing to ask
+            for _ in in_order(self._backend.parallel, lambda one: self._confirm(*one), itertools.chain([first], files)):
+                pass
 
     def forget(self) -> None:
         """Rely on nothing that was put: something was deleted by other ways than a sweep beside writers."""

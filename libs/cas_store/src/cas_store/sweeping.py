@@ -67,7 +67,7 @@ def rehearse(backend: Backend, live: Live, grace: timedelta, watch: Watch | None
     """What `collect` would do now; writes nothing."""
     check_grace(grace)
     refuse_later_versions(backend)
-    waiting = sweep_files.current(backend) if grace else None
+    waiting = _waiting(backend, grace)
     now = datetime.now(timezone.utc)
     with Spill(RECORD_BYTES) as protected:
         with Meter("marking", watch) as meter:
@@ -169,16 +169,11 @@ class _Sweep:
 
 
 def _waiting(backend: Backend, grace: timedelta) -> Condemned | None:
-    """The list of an earlier call; without a grace, or if it is damaged, it counts for nothing."""
+    """The list of an earlier call; without a grace, or if it is damaged, it counts for nothing, and the next one replaces it."""
     try:
-        waiting = sweep_files.current(backend)
+        return sweep_files.current(backend) if grace else None
     except DamagedObject:
-        sweep_files.discard(backend)
         return None
-    if waiting is not None and not grace:
-        sweep_files.discard(backend)
-        return None
-    return waiting
 
 
 def _batches(records: Iterable[bytes]) -> Iterator[list[bytes]]:
