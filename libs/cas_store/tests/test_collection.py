@@ -17,7 +17,6 @@ import pytest
 from cas_store import (
     ArchivedObject,
     ContentStore,
-    DamagedObject,
     Digest,
     LocalBackend,
     MemoryBackend,
@@ -313,18 +312,38 @@ def sealed(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("header", [b"", b"{}", sealed(b""), sealed(b"{}"), sealed(b'{"v": 1}'), sealed(b"[1]")])
-def test_a_damaged_list_stops_writers_until_the_next_sweep_replaces_it(world: World, header: bytes) -> None:
+def test_writers_beside_a_damaged_list_write_anew_and_the_next_sweep_replaces_it(world: World, header: bytes) -> None:
     store = world.store()
     digest = store.put(b"garbage")
     world.wait(2 * DAY)
     store.collect_garbage([])
     world.backend.replace("sweep/v1/condemned", header)
-    with pytest.raises(DamagedObject, match="sweep/v1/condemned"):
-        world.store().put(b"content")
-    assert store.get(digest) == b"garbage"
     assert store.collect_garbage([], dry_run=True).condemned == 1
+    world.store().put(b"garbage")
+    assert store.collect_garbage([]).condemned == 0  # as it is young now
+    assert store.get(digest) == b"garbage"
+    assert list(world.backend.names("sweep/")) == []
+
+
+def test_a_damaged_part_or_batch_is_no_hindrance_to_writers_or_the_sweep(world: World) -> None:
+    store = world.store()
+    store.put_many([b"garbage", b"other"])
+    world.wait(2 * DAY)
+    store.collect_garbage([])
+    for name in [*world.backend.names("sweep/v1/list-"), "sweep/v1/batch"]:
+        world.backend.replace(name, b"torn")
+    world.wait(DAY - HOUR)
+    writer = world.store()
+    world.backend.delete("sweep/v1/batch")
+    kept = writer.put(b"garbage")
+    world.backend.replace("sweep/v1/batch", b"torn")
+    world.wait(HOUR)
     assert store.collect_garbage([]).condemned == 1
-    world.store().put(b"content")
+    world.wait(DAY - HOUR)
+    writer.confirm([kept])
+    world.wait(HOUR)
+    assert store.collect_garbage([kept]).deleted == 1
+    assert list(store) == [kept]
 
 
 def test_a_list_of_a_later_release_stops_writers_and_sweeps(world: World) -> None:

@@ -80,7 +80,9 @@ def publish(
         "bytes": size_bytes,
         "parts": [first.hex() for first in parts],
     }
+    backend.flush()
     _write(backend, HEADER, json.dumps(header).encode())
+    backend.flush()
     return current(backend)
 
 

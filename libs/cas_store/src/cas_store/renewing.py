@@ -10,7 +10,7 @@ from cas_store import condemned as sweep_files
 from cas_store.backend import Backend
 from cas_store.condemned import Condemned
 from cas_store.digests import FILE, Digest, location
-from cas_store.errors import MissingObject
+from cas_store.errors import DamagedObject, MissingObject
 from cas_store.parallel import in_order
 from cas_store.reading import file_size, read_list, read_parts, read_stored
 from cas_store.records import pack
@@ -118,9 +118,12 @@ class Renewing:
 class View:
     """What a writer knows of the sweep since ``read_at``, and what it has renewed in it."""
 
-    def __init__(self, backend: Backend, condemned: Condemned | None, read_at: float) -> None:
+    def __init__(
+        self, backend: Backend, condemned: Condemned | None, read_at: float, *, is_unknown: bool = False
+    ) -> None:
         self._backend = backend
         self._condemned = condemned
+        self._is_unknown = is_unknown
         self._parts: dict[int, bytes] = {}
         self.read_at = read_at
         self.renewed: set[Digest] = set()
@@ -128,7 +131,10 @@ class View:
     def again(self) -> View:
         """The view of now: with what is known already where the sweep is still the same."""
         now = clock()
-        condemned = sweep_files.current(self._backend)
+        try:
+            condemned = sweep_files.current(self._backend)
+        except DamagedObject:  # a power cut tore the list, and the next sweep replaces it: writing anew is always right
+            return View(self._backend, None, now, is_unknown=True)
         view = View(self._backend, condemned, now)
         if condemned is not None and self._condemned is not None and condemned.id == self._condemned.id:
             view._parts, view.renewed = self._parts, self.renewed
@@ -137,14 +143,14 @@ class View:
     def holds(self, digest: Digest) -> bool:
         """Whether the digest is condemned and was not renewed, or may have been deleted since by a sweep that ended."""
         if self._condemned is None or digest in self.renewed:
-            return False
+            return self._is_unknown and digest not in self.renewed
         record = pack(digest)
         number = self._condemned.part_of(record)
         if number is None:
             return False
         try:
             return sweep_files.part_holds(self._part(self._condemned, number), record)
-        except MissingObject:
+        except (MissingObject, DamagedObject):
             self.read_at -= REREAD_SECONDS  # out of date
             return True
 

@@ -124,11 +124,10 @@ class _Sweep:
 
     def _delete(self, condemned: Condemned, protected: Spill, report: SweepReport) -> SweepReport:
         """Delete what is condemned and still not protected, batch by batch, from where an interrupted sweep was."""
-        batch = sweep_files.current_batch(self._backend)
-        start = batch.records[:RECORD_BYTES] if batch is not None and batch.sweep == condemned.id else b""
+        start = self._interrupted_at(condemned)
         stays = ascending(protected)
         with Meter("deleting", self._watch) as meter:
-            for records in _batches(sweep_files.records(self._backend, condemned, start)):
+            for records in _batches(_readable(self._backend, condemned, start)):
                 doomed = [record for record in records if not stays(record)]
                 sizes = self._delete_batch(condemned, doomed) if doomed else []
                 meter.add(sum(sizes), len(records))
@@ -139,6 +138,14 @@ class _Sweep:
                     spared=report.spared + len(records) - len(sizes),
                 )
         return report
+
+    def _interrupted_at(self, condemned: Condemned) -> bytes:
+        """The record at which an interrupted sweep of this list was."""
+        try:
+            batch = sweep_files.current_batch(self._backend)
+        except DamagedObject:
+            batch = None
+        return batch.records[:RECORD_BYTES] if batch is not None and batch.sweep == condemned.id else b""
 
     def _delete_batch(self, condemned: Condemned, records: list[bytes]) -> list[int]:
         """The sizes of what was deleted: what nobody wrote since it was condemned, seen after the batch was announced."""
@@ -174,6 +181,14 @@ def _waiting(backend: Backend, grace: timedelta) -> Condemned | None:
         return sweep_files.current(backend) if grace else None
     except DamagedObject:
         return None
+
+
+def _readable(backend: Backend, condemned: Condemned, start: bytes) -> Iterator[bytes]:
+    """The records of a list, up to a part that a power cut took: what that named will be condemned anew."""
+    try:
+        yield from sweep_files.records(backend, condemned, start)
+    except (DamagedObject, MissingObject):
+        return
 
 
 def _batches(records: Iterable[bytes]) -> Iterator[list[bytes]]:
