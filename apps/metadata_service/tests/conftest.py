@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 from flask import Flask
@@ -27,32 +27,30 @@ def postgres() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def make_database(postgres: str) -> Callable[[], str]:
-    """Makes an empty database and gives its URL."""
-
-    def make() -> str:
-        name = f"database_{next(_numbers)}"
-        with closing(connect(postgres)) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-        return postgres.replace("/postgres?", f"/{name}?")
-
-    return make
+@contextmanager
+def empty_database(postgres: str) -> Iterator[str]:
+    """The URL of a new database, which is dropped in the end."""
+    name = f"database_{next(_numbers)}"
+    with closing(connect(postgres)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+        yield postgres.replace("/postgres?", f"/{name}?")
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def database(make_database: Callable[[], str]) -> str:
+def database(postgres: str) -> Iterator[str]:
     """The URL of an empty database."""
-    return make_database()
+    with empty_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
-def migrated(make_database: Callable[[], str]) -> str:
+def migrated(postgres: str) -> Iterator[str]:
     """The URL of a database at the latest schema, shared by tests that each use a flow of their own."""
-    url = make_database()
-    with closing(connect(url)) as connection:
-        migrate(connection)
-    return url
+    with empty_database(postgres) as url:
+        with closing(connect(url)) as connection:
+            migrate(connection)
+        yield url
 
 
 @pytest.fixture(scope="session")

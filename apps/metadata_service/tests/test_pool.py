@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
-from pathlib import Path
 
 import pytest
 from metadata_service import Settings, create_app
-from metadata_service.embedded import running
 from metadata_service.errors import DatabaseFailure, DatabaseUnavailable, InvalidRequest, PoolTimeout
 from metadata_service.pool import Connection, Pool, connect, mapped_errors, without_password
-from metadata_service.schema import migrate
-from support import Api, short_directory, wait_until
+from support import Api
 
 
 def make_pool(url: str, *, size: int = 1, wait_s: float = 5, lifetime_s: float = 1800) -> Pool:
@@ -117,39 +111,7 @@ def test_when_all_connections_are_busy_clients_are_told_to_come_back(migrated: s
     assert api.get("/flows", _limit=1).status == 200
 
 
-def test_a_statement_that_takes_too_long_is_given_up(make_database: Callable[[], str]) -> None:
-    connection = connect(make_database(), statement_timeout_s=0.1)
+def test_a_statement_that_takes_too_long_is_given_up(postgres: str) -> None:
+    connection = connect(postgres, statement_timeout_s=0.1)
     with closing(connection), pytest.raises(DatabaseUnavailable), mapped_errors(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(10)")
-
-
-@pytest.fixture
-def own_server() -> Iterator[tuple[Path, Api]]:
-    """The data directory of a server that the test may stop, and a service upon it."""
-    with short_directory() as directory, running(directory / "data") as url:
-        with closing(connect(url)) as connection:
-            migrate(connection)
-        yield directory / "data", Api(create_app(Settings(database_url=url)).test_client())
-
-
-def test_a_service_outlives_the_crash_of_its_database(own_server: tuple[Path, Api]) -> None:
-    data, api = own_server
-    api.made("/flows/Before")
-    os.kill(int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
-    wait_until(lambda: api.get("/readyz").status == 503)  # until its processes have noticed
-    answer = api.get("/flows")
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-    assert api.get("/healthcheck").body == '{"status": "DOWN"}'
-    assert api.get("/healthz").status == 200
-    with running(data):
-        assert [flow["flow_id"] for flow in api.get("/flows").body] == ["Before"]
-        api.made("/flows/After")
-
-
-def test_a_service_outlives_a_restart_between_requests(own_server: tuple[Path, Api]) -> None:
-    data, api = own_server
-    api.made("/flows/Before")
-    os.kill(int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGINT)
-    wait_until(lambda: not (data / "postgres" / "postmaster.pid").exists())
-    with running(data):
-        assert [flow["flow_id"] for flow in api.get("/flows").body] == ["Before"]

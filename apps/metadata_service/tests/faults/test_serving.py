@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import signal
 import socket
 import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import pytest
 import requests
 from metadata_service.embedded import running
 from metadata_service.pool import connect
 from metadata_service.schema import migrate, read_state
-from support import Service, command, serving, short_directory, wait_until
+from support import command, serving, short_directory, wait_until
 
 
 def tables(url: str) -> int:
@@ -178,61 +175,6 @@ def accepts(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-class TestOverTheWire:
-    """What only a real server shows."""
-
-    def raw(
-        self, service: Service, method: str, path: str, body: bytes | None = None, **headers: str
-    ) -> tuple[int, str]:
-        parts = urlsplit(service.url)
-        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-    def test_an_encoded_slash_stays_inside_its_segment(self, service: Service) -> None:
-        assert self.raw(service, "POST", "/flows/a%2Fb", b"{}")[0] == 200
-        status, body = self.raw(service, "GET", "/flows/a%2Fb")
-        assert (status, json.loads(body)["flow_id"]) == (200, "a/b")
-        assert self.raw(service, "GET", "/flows/a/b")[0] == 404
-
-    @pytest.mark.parametrize(
-        "name", ["%E7%81%AB", "a+b", "a%20b", "a%3Fb%23c", "100%25", "%252F", "a;b=c", "..", "a%0Ab"]
-    )
-    def test_names_are_decoded_once(self, service: Service, name: str) -> None:
-        assert self.raw(service, "POST", f"/flows/{name}", b"{}")[0] in (200, 409)
-        assert json.loads(self.raw(service, "GET", f"/flows/{name}")[1])["flow_id"] == unquote(name)
-
-    def test_head_and_options(self, service: Service) -> None:
-        assert self.raw(service, "HEAD", "/flows") == (405, "")
-        assert self.raw(service, "OPTIONS", "/flows") == (405, "405: Method Not Allowed")
-
-    def test_a_heartbeat_without_a_body_or_a_content_type(self, service: Service) -> None:
-        self.raw(service, "POST", "/flows/Beating", b"{}")
-        number = json.loads(self.raw(service, "POST", "/flows/Beating/run", b"{}")[1])["run_number"]
-        for body in (None, b"{}"):
-            assert self.raw(service, "POST", f"/flows/Beating/runs/{number}/heartbeat", body)[0] == 200
-
-    def test_a_connection_is_kept_after_an_unread_body(self, service: Service) -> None:
-        parts = urlsplit(service.url)
-        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
-            for expected in (404, 404, 404):
-                connection.request("POST", "/flows/Nowhere/runs/1/heartbeat", b"x" * 10_000)
-                answer = connection.getresponse()
-                answer.read()
-                assert answer.status == expected
-
-    def test_a_body_in_chunks(self, service: Service) -> None:
-        chunks = iter([b'{"user_na', b'me": "ann"}'])
-        answer = requests.post(f"{service.url}/flows/Chunked", data=chunks, timeout=30)
-        assert answer.json()["user_name"] == "ann"
-
-    def test_long_paths(self, service: Service) -> None:
-        name = "%E7%81%AB" * 255
-        assert self.raw(service, "GET", f"/flows/{name}/runs/{name}")[0] == 404
-        assert self.raw(service, "GET", f"/flows/{'x' * 20_000}")[0] in (400, 414)
 
 
 def test_all_routes_may_be_mounted_below_a_path(migrated: str) -> None:
