@@ -21,6 +21,8 @@ from flow_graph import (
     check,
 )
 
+ON_REQUEST = ("nested-foreach", "gang")
+
 Read = Callable[[str], FlowGraph]
 
 
@@ -91,6 +93,7 @@ BROKEN = {
     "unmarked-gang": flow(**{**GANG, "a": "self.j"}),
     "gang-without-join": flow(**{**GANG, "a": "@parallel|self.b"}, b="self.j"),
     "gang-without-number": flow(**{**GANG, "start": "self.a, foreach='xs'"}),
+    "gang": flow(**GANG),
     "join-splits": flow(**{**SPLIT, "j": "inputs|self.c, self.d"}, c="self.k", d="self.k", k="inputs|self.end"),
     "empty-split": flow(**{**SPLIT, "start": "self.a, self.b, self.j"}),
     "empty-foreach": flow(**{**EACH, "start": "self.j, foreach='xs'", "a": "self.j"}),
@@ -142,7 +145,7 @@ WITH = {
 @pytest.mark.parametrize("slug", RULES)
 def test_every_rule_is_reported(read: Read, slug: str) -> None:
     graph = read(BROKEN[slug])
-    found = check(graph, also=["nested-foreach"] if slug == "nested-foreach" else [])
+    found = check(graph, also=[slug] if slug in ON_REQUEST else [])
     assert slug in {finding.slug for finding in found}
     assert {finding.slug for finding in found} <= {slug} | WITH.get(slug, set())
     for finding in found:
@@ -205,11 +208,12 @@ def test_names_are_guessed(read: Read) -> None:
     assert finding.help == "Define a step 'elsewhere', or correct the name."
 
 
-def test_nested_foreaches_are_reported_to_whom_asks(read: Read) -> None:
+def test_what_only_some_schedulers_cannot_run_is_reported_to_whom_asks(read: Read) -> None:
     graph = read(BROKEN["nested-foreach"])
     assert check(graph) == []
     (finding,) = check(graph, also=["nested-foreach"])
     assert (finding.code, finding.step) == ("FG060", "a")
+    assert [finding.slug for finding in check(read(flow(**GANG)), also=ON_REQUEST)] == ["gang"]
     with pytest.raises(KeyError):
         check(graph, also=["no-such-rule"])
 

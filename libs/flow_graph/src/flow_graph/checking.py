@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flow_graph.checks.artifacts import check_artifacts, check_constants, check_unused_inputs
-from flow_graph.checks.gangs import check_gangs
+from flow_graph.checks.gangs import check_gangs, check_no_gangs
 from flow_graph.checks.nesting import check_direct_joins, check_nested_foreaches, check_scopes
 from flow_graph.checks.reporting import Check
 from flow_graph.checks.steps import check_arguments, check_end, check_ends, check_names
@@ -41,7 +41,7 @@ ALWAYS: tuple[Check, ...] = (
     check_wide_splits,
 )
 CONNECTED: tuple[Check, ...] = (check_scopes,)
-ON_REQUEST: dict[str, Check] = {"nested-foreach": check_nested_foreaches}
+ON_REQUEST: dict[str, Check] = {"nested-foreach": check_nested_foreaches, "gang": check_no_gangs}
 IN_SOURCE: tuple[Check, ...] = (check_constants, check_unused_inputs)
 CONNECTED_IN_SOURCE: tuple[Check, ...] = (check_artifacts,)
 
@@ -49,7 +49,7 @@ CONNECTED_IN_SOURCE: tuple[Check, ...] = (check_artifacts,)
 def check(graph: FlowGraph, *, also: Iterable[str] = ()) -> list[Finding]:
     """All that is wrong with a graph, in the order of the source; no error among them: the flow is sound.
 
-    `also` names rules that are off by default, as only some schedulers need them: `nested-foreach`. Takes time linear in
+    `also` names rules that are off by default, as only some schedulers need them: `nested-foreach`, `gang`. Takes time linear in
     the steps. Raises KeyError for a name that is no such rule.
     """
     asked = tuple(ON_REQUEST[name] for name in also)

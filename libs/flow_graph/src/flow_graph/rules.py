@@ -73,6 +73,7 @@ RULES = table(
     Rule("FG040", "unmarked-gang", "error", "num_parallel leads to a step that is not marked @parallel."),
     Rule("FG041", "gang-without-join", "error", "A @parallel step does not lead straight to a join."),
     Rule("FG042", "gang-without-number", "error", "A @parallel step is reached without num_parallel."),
+    Rule("FG043", "gang", "error", "num_parallel is used; reported only to whom asks for it."),
     Rule("FG050", "join-splits", "error", "A join makes a split, a foreach or a switch itself."),
     Rule("FG051", "empty-split", "error", "A split leads straight into a join."),
     Rule("FG052", "empty-foreach", "error", "A foreach leads straight into a join."),

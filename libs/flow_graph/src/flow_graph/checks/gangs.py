@@ -16,6 +16,18 @@ def check_gangs(graph: FlowGraph) -> Findings:
             yield from check_marked(graph, node)
 
 
+def check_no_gangs(graph: FlowGraph) -> Findings:
+    """There is no gang; only for schedulers that cannot run such."""
+    for node in graph:
+        if is_gang(node):
+            yield at_transition(
+                node,
+                "gang",
+                f"Step {node.name!r} uses num_parallel, which cannot be run here.",
+                "Use a foreach if the tasks need not talk to each other.",
+            )
+
+
 def is_gang(node: Node) -> bool:
     """Whether a step starts a gang."""
     return isinstance(node.transition, Foreach) and node.transition.parallel

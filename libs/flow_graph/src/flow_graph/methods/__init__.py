@@ -1,0 +1,1 @@
+"""From the syntax tree of a method to what it does with artifacts."""
