@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stepwell.api.decorators.kinds import batch, resources, retry
     from stepwell.api.flowspec import FlowSpec, step
     from stepwell.api.parameters import JSONType, Parameter
-    from stepwell.client.objects import DataArtifact, Flow, Run, Step, Task, flows
+    from stepwell.client.objects import DataArtifact, Flow, Metaflow, Run, Step, Task, flows
     from stepwell.client.scope import default_namespace, get_namespace, namespace
 
 __version__ = "0.1.0"
@@ -32,6 +32,7 @@ _HOMES = {
     "Step": "stepwell.client.objects",
     "Task": "stepwell.client.objects",
     "DataArtifact": "stepwell.client.objects",
+    "Metaflow": "stepwell.client.objects",
     "flows": "stepwell.client.objects",
     "namespace": "stepwell.client.scope",
     "get_namespace": "stepwell.client.scope",
@@ -43,6 +44,7 @@ __all__ = [
     "Flow",
     "FlowSpec",
     "JSONType",
+    "Metaflow",
     "Parameter",
     "Run",
     "Step",

@@ -17,7 +17,9 @@ StepwellError
 └── ClientError
     ├── NotFound              no such flow, run, step, task or artifact
     ├── NamespaceMismatch     it exists, but outside the current namespace
-    └── InvalidPathspec       the text is no path of an execution
+    ├── InvalidPathspec       the text is no path of an execution
+    ├── InvalidTag            the text is no tag, or there are too many
+    └── ForeignRun            another tool ran it, and only that can read its data
 """
 
 from __future__ import annotations
@@ -123,3 +125,11 @@ class NamespaceMismatch(ClientError):
 
 class InvalidPathspec(ClientError):
     """The text is no path of an execution."""
+
+
+class InvalidTag(ClientError):
+    """The text can be no tag, or the run would have too many."""
+
+
+class ForeignRun(ClientError):
+    """The run was made by another tool that shares the metadata service: it is listed, its data cannot be read."""

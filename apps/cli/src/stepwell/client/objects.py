@@ -1,4 +1,4 @@
-"""The Client API: `Flow`, `Run`, `Step`, `Task`, `DataArtifact`.
+"""The Client API, from the top: `Metaflow` (all there is), `Flow`, `Run`, `Step`; `tasks` has what is below.
 
 What exists and how it is tagged comes from the metadata store; what a task left comes from its record in the datastore.
 """
@@ -7,85 +7,78 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-import attrs
-from cas_store import MissingObject, Reference
-from meta_client import NotFound as NoSuchRecord
+from cas_store import MissingObject
+from meta_client import Flow as FlowEntry
 from meta_client import Run as RunEntry
+from meta_client import Step as StepEntry
 from meta_client import Task as TaskEntry
 
+from stepwell.client import foreign
+from stepwell.client.lineage import Lineage, item_order
+from stepwell.client.node import Node, exists, local_time
 from stepwell.client.scope import datastore, get_namespace, metadata_store
-from stepwell.errors import InvalidPathspec, NamespaceMismatch, NotFound
-from stepwell.execution.artifacts import load_artifact
-from stepwell.execution.logs import LogLine, log_name, read_log
-from stepwell.execution.records import (
-    EndRecord,
-    FailureRecord,
-    RunRecord,
-    TaskRecord,
-    find_end,
-    find_failure,
-    find_task,
-    read_run,
-)
+from stepwell.client.tags import mutate
+from stepwell.client.tasks import DataArtifact, Task
+from stepwell.client.views import ArtifactView
+from stepwell.errors import NotFound
+from stepwell.execution.records import EndRecord, RunRecord, find_end, find_task, read_run
+
+__all__ = ["DataArtifact", "Flow", "Metaflow", "Run", "Step", "Task", "flows"]
 
 
 def flows() -> list[Flow]:
     """All flows that have runs in the current namespace, by name."""
-    names = sorted(flow.flow_id for flow in metadata_store().list_flows())
-    return [flow for flow in (Flow(name) for name in names) if flow._has_runs()]
+    entries = sorted(metadata_store().list_flows(), key=lambda flow: flow.flow_id)
+    return [flow for flow in map(Flow._of, entries) if flow._has_runs()]
 
 
-class _Node:
-    """What all levels share: a path, tags, a time."""
-
-    _depth = 0
-
-    def __init__(self, pathspec: str) -> None:
-        parts = tuple(pathspec.split("/"))
-        if len(parts) != self._depth or not all(parts):
-            form = "/".join(("Flow", "run", "step", "task", "artifact")[: self._depth])
-            raise InvalidPathspec(f"'{pathspec}' is no path of a {type(self).__name__}: it has the form {form}")
-        self.path_components = parts
-        self._check()
-
-    def _check(self) -> None:
-        raise NotImplementedError
+class Metaflow:
+    """All there is: the flows that have runs in the current namespace. Iterate, index by name, or ask `in`."""
 
     @property
-    def pathspec(self) -> str:
-        """The path that names the object, such as `Flow/12/train/t0`."""
-        return "/".join(self.path_components)
+    def flows(self) -> list[Flow]:
+        """The flows, by name."""
+        return flows()
 
-    @property
-    def id(self) -> str:
-        """The last part of the path."""
-        return self.path_components[-1]
+    def __iter__(self) -> Iterator[Flow]:
+        return iter(self.flows)
+
+    def __getitem__(self, name: str) -> Flow:
+        return Flow(name)
+
+    def __contains__(self, name: str) -> bool:
+        return exists(lambda: self[name])
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.pathspec}')"
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.path_components == self.path_components
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.path_components))
+        return "Metaflow()"
 
 
-class Flow(_Node):
+class Flow(Node):
     """A flow: its runs, newest first."""
 
     _depth = 1
+    _entry: FlowEntry
 
-    def _check(self) -> None:
-        try:
-            metadata_store().get_flow(self.id)
-        except NoSuchRecord:
-            raise NotFound(
-                f"There is no flow '{self.id}' in this metadata store; stepwell ls lists what there is"
-            ) from None
+    @classmethod
+    def _of(cls, entry: FlowEntry) -> Flow:
+        flow = cls.__new__(cls)
+        flow.path_components, flow._entry = (entry.flow_id,), entry
+        return flow
+
+    def _look_up(self) -> FlowEntry:
+        return metadata_store().get_flow(self.id)
+
+    def _missing(self) -> str:
+        return f"There is no flow '{self.id}' in this metadata store; stepwell ls lists what there is"
+
+    def _check_namespace(self) -> None:
+        """A flow belongs to everybody; its runs are what a namespace shows or hides."""
+
+    def is_in_namespace(self) -> bool:
+        """Whether the namespace in force shows any of its runs."""
+        return self._has_runs()
 
     def runs(self, *tags: str) -> Iterator[Run]:
         """The runs in the current namespace that have all these tags, newest first."""
@@ -98,10 +91,11 @@ class Flow(_Node):
         return self.runs()
 
     def __getitem__(self, run_id: str | int) -> Run:
-        return Run(f"{self.id}/{run_id}")
+        run: Run = self._child(run_id)
+        return run
 
     def __contains__(self, run_id: str | int) -> bool:
-        return _exists(lambda: self[run_id])
+        return exists(lambda: self[run_id])
 
     @property
     def latest_run(self) -> Run | None:
@@ -117,8 +111,11 @@ class Flow(_Node):
         return self.latest_run is not None
 
 
-class Run(_Node):
-    """A run: its steps, and what its last step left."""
+class Run(Node):
+    """A run: its steps, its tags, and what its last step left.
+
+    Runs that another tool recorded in the same metadata service are listed too; their data raises `ForeignRun`.
+    """
 
     _depth = 2
     _entry: RunEntry
@@ -126,85 +123,87 @@ class Run(_Node):
     @classmethod
     def _of(cls, entry: RunEntry) -> Run:
         run = cls.__new__(cls)
-        run.path_components = (entry.flow_id, str(entry.run_id))
-        run._entry = entry
+        run.path_components, run._entry = (entry.flow_id, str(entry.run_id)), entry
         return run
 
-    def _check(self) -> None:
-        flow, run_id = self.path_components
-        try:
-            self._entry = metadata_store().get_run(flow, run_id)
-        except NoSuchRecord:
-            raise NotFound(f"There is no run '{self.pathspec}'; stepwell ls {flow} lists what there is") from None
-        scope = get_namespace()
-        if scope and scope not in self.tags:
-            raise NamespaceMismatch(
-                f"The run {self.pathspec} is not in the namespace '{scope}'; look everywhere with namespace(None)"
-            )
+    def _look_up(self) -> RunEntry:
+        return metadata_store().get_run(*self.path_components)
+
+    def _missing(self) -> str:
+        return f"There is no run '{self.pathspec}'; stepwell ls {self.path_components[0]} lists what there is"
 
     @functools.cached_property
     def _claim(self) -> RunRecord:
+        if self._is_foreign:
+            raise foreign.refusal(self.pathspec)
         flow, run_id = self.path_components
         try:
             return read_run(datastore().records, flow, run_id)
         except MissingObject:
             raise NotFound(
                 f"The run {self.pathspec} is not in the datastore {datastore().root}.\n"
-                "Was it run with another datastore, or by another tool that shares this metadata service?"
+                "Was it run with another datastore, or removed?"
             ) from None
 
     @property
-    def user_tags(self) -> frozenset[str]:
-        """The tags that people gave."""
-        return frozenset(self._entry.tags or ())
+    def _is_foreign(self) -> bool:
+        return foreign.is_foreign(self.system_tags)
 
-    @property
-    def system_tags(self) -> frozenset[str]:
-        """The tags that stepwell gave."""
-        return frozenset(self._entry.system_tags or ())
-
-    @property
-    def tags(self) -> frozenset[str]:
-        """All tags."""
-        return self.user_tags | self.system_tags
+    # Tags
 
     def add_tag(self, *tags: str) -> None:
+        """Add tags; raises `InvalidTag` for more than a run may have, or what can be none, and then adds nothing."""
+        self._entry = mutate(self._entry, add=tags)
+
+    def add_tags(self, tags: Iterable[str]) -> None:
         """Add tags."""
-        self._mutate(add=tags)
+        self._entry = mutate(self._entry, add=tags)
 
     def remove_tag(self, *tags: str) -> None:
+        """Remove tags that people gave; those that are not there do not matter."""
+        self._entry = mutate(self._entry, remove=tags)
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
         """Remove tags."""
-        self._mutate(remove=tags)
+        self._entry = mutate(self._entry, remove=tags)
 
-    def _mutate(self, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
-        metadata_store().mutate_tags(self._entry, add=list(add), remove=list(remove))
-        self._check()
+    def replace_tag(self, old: str, new: str) -> None:
+        """Put one tag in another's place, at once."""
+        self._entry = mutate(self._entry, add=[new], remove=[old])
 
-    @property
-    def created_at(self) -> dt.datetime:
-        """When the run was registered, local time."""
-        return _time((self._entry.ts_epoch or 0) / 1000)
+    def replace_tags(self, old: Iterable[str], new: Iterable[str]) -> None:
+        """Remove tags and add others, at once; a tag in both ends present."""
+        self._entry = mutate(self._entry, add=new, remove=old)
 
-    def steps(self) -> Iterator[Step]:
-        """The steps that ran, newest first."""
-        flow, run_id = self.path_components
-        for entry in reversed(metadata_store().list_steps(flow, run_id)):
-            yield Step(f"{self.pathspec}/{entry.step_name}")
+    # Steps
+
+    def steps(self, *tags: str) -> Iterator[Step]:
+        """The steps that ran, newest first; none where the run lacks one of the tags."""
+        if self.tags.issuperset(tags):
+            for entry in reversed(metadata_store().list_steps(*self.path_components)):
+                yield Step._of(entry, self.path_components[1])
 
     def __iter__(self) -> Iterator[Step]:
         return self.steps()
 
     def __getitem__(self, step: str) -> Step:
-        return Step(f"{self.pathspec}/{step}")
+        found: Step = self._child(step)
+        return found
 
     def __contains__(self, step: str) -> bool:
-        return _exists(lambda: self[step])
+        return exists(lambda: self[step])
+
+    # How it went
+
+    @property
+    def origin_run_id(self) -> str | None:
+        """The id of the run that this one resumed, or None."""
+        return None if self._is_foreign else self._claim.origin_run_id
 
     @property
     def origin_pathspec(self) -> str | None:
         """The run that this one resumed, or None."""
-        origin = self._claim.origin_run_id
-        return f"{self.path_components[0]}/{origin}" if origin else None
+        return f"{self.path_components[0]}/{self.origin_run_id}" if self.origin_run_id else None
 
     @property
     def _end(self) -> EndRecord | None:
@@ -213,6 +212,9 @@ class Run(_Node):
     @property
     def end_task(self) -> Task | None:
         """The task that ended the run; None where it never got there."""
+        if self._is_foreign:
+            entry = foreign.end_task(*self.path_components)
+            return Task._of(entry, self.path_components[1]) if entry else None
         flow, run_id = self.path_components
         record = find_task(datastore().records, flow, run_id, self._claim.end_step, "t0")
         return Task(f"{self.pathspec}/{record.step}/{record.task_id}") if record else None
@@ -230,8 +232,10 @@ class Run(_Node):
     @property
     def finished_at(self) -> dt.datetime | None:
         """When the run ended, local time; None while it has not."""
-        end = self._end
-        return _time(end.ended) if end else None
+        if (end := self._end) is not None:
+            return local_time(end.ended)
+        last = self.end_task
+        return last.finished_at if last else None
 
     @property
     def data(self) -> ArtifactView | None:
@@ -239,208 +243,83 @@ class Run(_Node):
         end = self.end_task
         return end.data if end else None
 
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it: its graph, and what ran when."""
+        from stepwell.client.drawing import run_as_html
 
-class Step(_Node):
+        return run_as_html(self)
+
+
+class Step(Node):
     """A step of a run: its tasks."""
 
     _depth = 3
+    _entry: StepEntry
 
-    def _check(self) -> None:
+    @classmethod
+    def _of(cls, entry: StepEntry, run_id: str) -> Step:
+        step = cls.__new__(cls)
+        step.path_components, step._entry = (entry.flow_id, run_id, entry.step_name), entry
+        return step
+
+    def _look_up(self) -> StepEntry:
+        return metadata_store().get_step(*self.path_components)
+
+    def _missing(self) -> str:
         flow, run_id, step = self.path_components
-        Run(f"{flow}/{run_id}")
-        try:
-            metadata_store().get_step(flow, run_id, step)
-        except NoSuchRecord:
-            raise NotFound(f"The run {flow}/{run_id} has no step '{step}' (yet)") from None
+        return f"The run {flow}/{run_id} has no step '{step}' (yet): stepwell ls {flow}/{run_id} lists its steps"
 
-    def tasks(self) -> Iterator[Task]:
-        """The tasks of the step, in item order."""
-        entries = metadata_store().list_tasks(*self.path_components)
-        for task_id in sorted((str(entry.task_id) for entry in entries), key=_item_order):
-            yield Task(f"{self.pathspec}/{task_id}")
+    def tasks(self, *tags: str) -> Iterator[Task]:
+        """The tasks of the step, in item order; none where the run lacks one of the tags."""
+        if self.tags.issuperset(tags):
+            for entry in sorted(self._entries(), key=lambda entry: item_order(str(entry.task_id))):
+                yield Task._of(entry, self.path_components[1])
+
+    def _entries(self) -> list[TaskEntry]:
+        return metadata_store().list_tasks(*self.path_components)
 
     def __iter__(self) -> Iterator[Task]:
         return self.tasks()
 
-    def __getitem__(self, task_id: str) -> Task:
-        return Task(f"{self.pathspec}/{task_id}")
+    def __getitem__(self, task_id: str | int) -> Task:
+        task: Task = self._child(task_id)
+        return task
 
-    def __contains__(self, task_id: str) -> bool:
-        return _exists(lambda: self[task_id])
+    def __contains__(self, task_id: str | int) -> bool:
+        return exists(lambda: self[task_id])
 
     @property
     def task(self) -> Task:
-        """The first task of the step; the only one outside a foreach."""
-        return next(self.tasks())
-
-
-class Task(_Node):
-    """A task: its artifacts, its log, how it ended."""
-
-    _depth = 4
-
-    def _check(self) -> None:
-        flow, run_id, step, task_id = self.path_components
-        try:
-            metadata_store().get_task(flow, run_id, step, task_id)
-        except NoSuchRecord:
-            if self._record is None:
-                raise NotFound(f"There is no task '{self.pathspec}' (yet)") from None
-
-    @functools.cached_property
-    def _record(self) -> TaskRecord | None:
-        return find_task(datastore().records, *self.path_components)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the task is over, well or not."""
-        return self.successful or self._failure is not None
-
-    @property
-    def successful(self) -> bool:
-        """Whether the task is done."""
-        return self._record is not None
+        """The first task of the step; the only one outside a foreach. Raises `NotFound` where none began."""
+        first = next(self.tasks(), None)
+        if first is None:
+            raise NotFound(f"The step {self.pathspec} has no task (yet)")
+        return first
 
     @property
     def finished_at(self) -> dt.datetime | None:
-        """When the task was done, local time; None while it is not."""
-        return _time(self._record.ended) if self._record else None
+        """When the last of its tasks was done, local time; None while one is not."""
+        ends = [task.finished_at for task in self.tasks()]
+        return max((end for end in ends if end), default=None) if all(ends) else None
 
     @property
-    def current_attempt(self) -> int:
-        """The attempt that counts, from 0: the one that was done, else the last that failed."""
-        if self._record:
-            return self._record.attempt
-        return next((n for n in range(_MOST_ATTEMPTS, -1, -1) if self._failure_of(n)), 0)
-
-    def _failure_of(self, attempt: int) -> FailureRecord | None:
-        flow, run_id, step, task_id = self.path_components
-        return find_failure(datastore().records, flow, run_id, step, task_id, attempt)
+    def environment_info(self) -> dict[str, str]:
+        """What its first task ran with: versions of Python and stepwell, the user, the code package if there is one."""
+        return self.task.environment_info
 
     @property
-    def _failure(self) -> FailureRecord | None:
-        return None if self._record else self._failure_of(self.current_attempt)
+    def parent_steps(self) -> Iterator[Step]:
+        """The steps from which tasks came here, oldest first."""
+        lineage = self._lineage
+        yield from (self.parent[name] for name in lineage.step_parents(self.id))
 
     @property
-    def exception(self) -> FailureRecord | None:
-        """Why the task failed: `.type`, `.message`, `.traceback`; None where it did not."""
-        return self._failure
+    def child_steps(self) -> Iterator[Step]:
+        """The steps to which this one's tasks went, oldest first."""
+        lineage = self._lineage
+        yield from (self.parent[name] for name in lineage.step_children(self.id))
 
     @property
-    def artifacts(self) -> dict[str, DataArtifact]:
-        """The task's artifacts by name, not loaded."""
-        return {name: DataArtifact(f"{self.pathspec}/{name}") for name in sorted(self._references)}
-
-    @property
-    def _references(self) -> dict[str, Reference]:
-        return dict(self._record.artifacts) if self._record else {}
-
-    def __iter__(self) -> Iterator[DataArtifact]:
-        return iter(self.artifacts.values())
-
-    def __getitem__(self, name: str) -> DataArtifact:
-        return DataArtifact(f"{self.pathspec}/{name}")
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._references
-
-    @property
-    def data(self) -> ArtifactView:
-        """The task's artifacts as attributes, loaded on first access."""
-        return ArtifactView(self.pathspec, self._references)
-
-    @property
-    def metadata_dict(self) -> dict[str, str]:
-        """What is registered about the task by field name, the newest of each."""
-        flow, run_id, step, task_id = self.path_components
-        entry = TaskEntry(flow_id=flow, run_id=run_id, step_name=step, task_id=task_id)
-        return {one.field_name: one.value for one in reversed(metadata_store().list_metadata(entry))}
-
-    @property
-    def origin_pathspec(self) -> str | None:
-        """The task that this one was taken over from, by a resumed run; None where it ran itself."""
-        return self._record.origin if self._record else None
-
-    def loglines(self, stream: str = "") -> list[LogLine]:
-        """What the task printed, line by line: to "stdout", "stderr", or both; for one that was taken over, when it ran."""
-        flow, run_id, step, task_id = (self.origin_pathspec or self.pathspec).split("/")
-        lines = read_log(datastore().records, log_name(flow, run_id, step, task_id, self.current_attempt))
-        return [line for line in lines if stream in ("", line.stream)]
-
-    @property
-    def stdout(self) -> str:
-        """What the task printed to standard output."""
-        return "".join(f"{line.text}\n" for line in self.loglines("stdout"))
-
-    @property
-    def stderr(self) -> str:
-        """What the task printed to standard error."""
-        return "".join(f"{line.text}\n" for line in self.loglines("stderr"))
-
-
-class DataArtifact(_Node):
-    """An artifact of a task."""
-
-    _depth = 5
-    _reference: Reference
-
-    def _check(self) -> None:
-        *task, name = self.path_components
-        record = find_task(datastore().records, *task)
-        reference = record.artifacts.get(name) if record else None
-        if reference is None:
-            raise NotFound(f"The task {'/'.join(task)} has no artifact '{name}'")
-        self._reference = reference
-
-    @property
-    def data(self) -> Any:
-        """The value, loaded now."""
-        return load_artifact(datastore().objects, self._reference, self.id)
-
-    @property
-    def sha(self) -> str:
-        """What the value is, by content: equal for equal values."""
-        return self._reference.identity
-
-
-@attrs.frozen(repr=False)
-class ArtifactView:
-    """Artifacts as attributes, loaded on first access."""
-
-    _pathspec: str
-    _references: dict[str, Reference]
-
-    def __getattr__(self, name: str) -> Any:
-        reference = object.__getattribute__(self, "_references").get(name)
-        if reference is None:
-            raise AttributeError(f"The task {self._pathspec} has no artifact '{name}'")
-        return load_artifact(datastore().objects, reference, name)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._references
-
-    def __dir__(self) -> list[str]:
-        return sorted(self._references)
-
-    def __repr__(self) -> str:
-        return f"<artifacts of {self._pathspec}: {', '.join(dir(self))}>"
-
-
-_MOST_ATTEMPTS = 5
-
-
-def _exists(look_up: Any) -> bool:
-    try:
-        look_up()
-    except (NotFound, NamespaceMismatch):
-        return False
-    return True
-
-
-def _item_order(task_id: str) -> tuple[tuple[int, ...], str]:
-    numbers = task_id.removeprefix("t").replace("r", "").split("-")
-    return (tuple(map(int, numbers)) if all(map(str.isdigit, numbers)) else (), task_id)
-
-
-def _time(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds)
+    def _lineage(self) -> Lineage:
+        flow, run_id, _ = self.path_components
+        return Lineage(flow, run_id)

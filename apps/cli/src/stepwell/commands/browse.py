@@ -111,7 +111,7 @@ def _task_facts(task: Task) -> dict[str, Any]:
         "task": task.pathspec,
         "status": _status(task),
         "attempt": task.current_attempt,
-        "artifacts": list(task.artifacts),
+        "artifacts": [artifact.id for artifact in task.artifacts],
         **({"failure": failure.message} if failure else {}),
     }
 
@@ -146,7 +146,8 @@ def dump(pathspec: str, include: str, private: bool, max_value_size: int, everyw
     wanted = set(filter(None, include.split(",")))
     for task in _tasks(pathspec):
         print(f"{task.pathspec}:")
-        for name, artifact in task.artifacts.items():
+        for artifact in task.artifacts:
+            name = artifact.id
             if (not wanted or name in wanted) and (private or not name.startswith("_")):
                 text = repr(artifact.data)
                 print(f"    {name} = {text if len(text) <= max_value_size else text[:max_value_size] + ' ...'}")

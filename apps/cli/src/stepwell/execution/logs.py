@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 from cas_store import Backend, MissingObject
@@ -34,6 +35,11 @@ class LogLine:
     def time(self) -> str:
         """When the line was read, in local time."""
         return timestamp(self.milliseconds / 1000)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The pair (time, text), as in `for when, text in task.loglines("stdout")`."""
+        yield dt.datetime.fromtimestamp(self.milliseconds / 1000)
+        yield self.text
 
 
 class LogBuffer:

@@ -51,7 +51,8 @@ class RunRecord:
 class TaskRecord:
     """What a task left: its artifacts, its decision, and which attempt won. Times are seconds since the epoch.
 
-    `origin` is the pathspec of the task that it was taken over from, where a resumed run did not run it itself.
+    `origin` is the pathspec of the task that it was taken over from, where a resumed run did not run it itself. `depth`
+    counts the foreaches that it is in: without it, `t0` could be the one task of a step or the first item's.
     """
 
     flow: str
@@ -67,6 +68,7 @@ class TaskRecord:
     inputs: tuple[tuple[str, str], ...] = ()
     package: str | None = None
     origin: str | None = None
+    depth: int = 0
 
 
 @attrs.frozen
@@ -78,6 +80,16 @@ class FailureRecord:
     traceback: str
     file: str = ""
     line: int = 0
+
+    @property
+    def exception(self) -> str:
+        """What happened, in words; the name that Metaflow's users know for `message`."""
+        return self.message
+
+    @property
+    def stacktrace(self) -> str:
+        """The same as `traceback`."""
+        return self.traceback
 
 
 @attrs.frozen

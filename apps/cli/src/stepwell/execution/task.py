@@ -78,6 +78,7 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
         artifacts=context.artifacts.commit(instance.__dict__, spec.step),
         inputs=spec.inputs if len(spec.inputs) == 1 else (),
         package=spec.package,
+        depth=len(spec.frames),
     )
 
 
