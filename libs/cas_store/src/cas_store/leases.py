@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -88,4 +87,6 @@ def backend_time(backend: Backend) -> datetime:
 
 
 def _holder() -> bytes:
+    import socket
+
     return f"process {os.getpid()} on {socket.gethostname()}".encode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import IO
@@ -64,6 +63,8 @@ class Spill:
             self._runs.append(merged)
 
     def _written(self, records: Iterable[bytes]) -> IO[bytes]:
+        import tempfile
+
         run: IO[bytes] = tempfile.TemporaryFile(prefix="cas_store-")  # noqa: SIM115 (lives as long as the spill)
         rest = iter(records)
         while block := b"".join(itertools.islice(rest, BLOCK_RECORDS)):
