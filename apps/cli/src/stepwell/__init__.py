@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stepwell.api.current import current
-    from stepwell.api.decorators.kinds import batch, resources, retry
+    from stepwell.api.decorators.kinds import batch, catch, environment, resources, retry, timeout
     from stepwell.api.flowspec import FlowSpec, step
     from stepwell.api.parameters import JSONType, Parameter
     from stepwell.client.objects import DataArtifact, Flow, Metaflow, Run, Step, Task, flows
@@ -25,6 +25,9 @@ _HOMES = {
     "JSONType": "stepwell.api.parameters",
     "current": "stepwell.api.current",
     "retry": "stepwell.api.decorators.kinds",
+    "catch": "stepwell.api.decorators.kinds",
+    "timeout": "stepwell.api.decorators.kinds",
+    "environment": "stepwell.api.decorators.kinds",
     "resources": "stepwell.api.decorators.kinds",
     "batch": "stepwell.api.decorators.kinds",
     "Flow": "stepwell.client.objects",
@@ -51,14 +54,17 @@ __all__ = [
     "Task",
     "__version__",
     "batch",
+    "catch",
     "current",
     "default_namespace",
+    "environment",
     "flows",
     "get_namespace",
     "namespace",
     "resources",
     "retry",
     "step",
+    "timeout",
 ]
 
 _NOT_BUILT_YET = frozenset(
@@ -68,16 +74,13 @@ _NOT_BUILT_YET = frozenset(
         "IncludeFile",
         "Runner",
         "card",
-        "catch",
         "conda",
-        "environment",
         "exit_hook",
         "parallel",
         "project",
         "pypi",
         "schedule",
         "secrets",
-        "timeout",
         "trigger",
         "trigger_on_finish",
     ]

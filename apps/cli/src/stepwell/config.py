@@ -34,6 +34,7 @@ SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
         Setting("STEPWELL_USER", None, ("METAFLOW_USER",)),
+        Setting("STEPWELL_DEFAULT_DECOSPECS", None, ("METAFLOW_DEFAULT_DECOSPECS",)),
         Setting("STEPWELL_METADATA", "local", ("METAFLOW_DEFAULT_METADATA",), ("local", "service")),
         Setting("STEPWELL_SERVICE_URL", None, ("METAFLOW_SERVICE_URL",)),
         Setting("STEPWELL_SERVICE_INTERNAL_URL", None, ("METAFLOW_SERVICE_INTERNAL_URL",)),
@@ -171,6 +172,12 @@ def user_name(settings: Settings) -> str:
         return getpass.getuser()
     except (KeyError, OSError) as error:
         raise SettingsError("Nobody knows who you are: set STEPWELL_USER to your name") from error
+
+
+def default_decorators(settings: Settings) -> tuple[str, ...]:
+    """The decorators that every flow gets as if by `--with`, separated by spaces in the setting."""
+    given = settings.get("STEPWELL_DEFAULT_DECOSPECS") or settings.environment.get("METAFLOW_DEFAULT_DECOSPECS") or ""
+    return tuple(given.split())
 
 
 def local_root(start: Path | None = None) -> Path:

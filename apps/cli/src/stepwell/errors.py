@@ -10,6 +10,7 @@ StepwellError
 │   ├── UnsavableArtifact     a value that no serializer accepts
 │   ├── MergeConflict         `merge_artifacts` met different values of one name
 │   └── MissingInMerge        `merge_artifacts` was asked for a name that no input has
+├── TimeoutException          a step took longer than its `@timeout`
 ├── RecordError               a record is damaged, or from a later version
 ├── SettingsError             a setting is missing or wrong
 ├── RunFailed                 a run ended without success
@@ -23,6 +24,8 @@ StepwellError
 """
 
 from __future__ import annotations
+
+import signal
 
 
 class StepwellError(Exception):
@@ -92,6 +95,10 @@ class MissingInMerge(ArtifactError):
         self.artifact_names = artifact_names
 
 
+class TimeoutException(StepwellError):
+    """A step took longer than its `@timeout`; raised in the step, wherever it is then."""
+
+
 class RecordError(StepwellError):
     """A record in the datastore is damaged, or was written by a later version of stepwell."""
 
@@ -102,6 +109,18 @@ class SettingsError(StepwellError):
 
 class RunFailed(StepwellError):
     """A run ended without success; the message names the step that failed."""
+
+    def add_hint(self, hint: str) -> None:
+        """Add a line that says what to do next."""
+        self.args = (f"{self.args[0]}\n{hint}", *self.args[1:])
+
+
+class RunInterrupted(RunFailed):
+    """A signal ended a run; a command then exits as programs do that SIGTERM ends, and with 1 after Ctrl-C."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number if number == signal.SIGTERM else 1
 
 
 class NotBuiltYet(StepwellError):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import attrs
-from flow_graph import Outcome
+from flow_graph import Node, Outcome
 
 from stepwell.errors import InvalidNext
 
@@ -53,6 +53,11 @@ def read_transition(
     if len(names) > 1:
         raise fail("a foreach goes to one step only")
     return Transition(targets=names, foreach=_name(foreach, "foreach", fail), cardinality=_count(flow, foreach, fail))
+
+
+def static_transition(node: Node) -> Transition:
+    """The transition of a step that did not get to decide: where it leads, of one without foreach and switch."""
+    return Transition(targets=node.next)
 
 
 def _switch(

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.api.options import FlowOptions
+from stepwell.commands.dump import flow_dump
 from stepwell.commands.flow_checking import check, draw, show
 from stepwell.commands.flow_context import FlowContext
 from stepwell.commands.flow_production import step_functions
 from stepwell.commands.flow_run import resume_command, run_command
+from stepwell.commands.flow_tag import tag
 from stepwell.commands.groups import StrictGroup
-from stepwell.config import load_settings
+from stepwell.commands.logs import flow_logs
+from stepwell.config import default_decorators, load_settings
 from stepwell.terminal import guarded
 
 if TYPE_CHECKING:
@@ -85,11 +89,13 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
             STEPWELL_DATASTORE_ROOT=options["datastore_root"],
             STEPWELL_METADATA=options["metadata"],
         )
-        context.obj = FlowContext(cls, file, settings, options["decorators"], options["quiet"])
+        about_flow = FlowOptions(added=(*options["decorators"], *default_decorators(settings)))
+        context.obj = FlowContext(cls, file, settings, about_flow, options["quiet"])
         if context.invoked_subcommand is None:
             context.invoke(check)
 
-    for command in (run_command(cls), resume_command(), check, show, draw, _version, step_functions(cls)):
+    own = (run_command(cls), resume_command(), step_functions(cls))
+    for command in (*own, check, show, draw, flow_dump, flow_logs, tag, _version):
         group.add_command(command)
     return group
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from stepwell.api.options import FlowOptions
 from stepwell.config import Settings
 
 if TYPE_CHECKING:
@@ -17,22 +18,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class FlowContext:
-    """A flow file's class, and what stood before the command: settings, decorators for all steps (`--with`), `--quiet`."""
+    """A flow file's class, and what stood before the command: settings, what it says about the flow, `--quiet`."""
 
     cls: type[FlowSpec]
     file: Path
     settings: Settings
-    decorators: tuple[str, ...] = ()
+    options: FlowOptions = attrs.field(factory=FlowOptions)
     quiet: bool = False
 
     @cached_property
     def flow(self) -> FlowDefinition:
         """The flow, read and checked when it is first needed; raises `FlowError`."""
-        from stepwell.api.decorators.base import parse_with
-        from stepwell.api.decorators.kinds import KINDS
         from stepwell.api.definition import read_flow
 
-        flow = read_flow(self.cls, self.file)
-        for text in self.decorators:
-            flow = flow.attach_to_all(parse_with(text, KINDS))
-        return flow
+        return read_flow(self.cls, self.file, self.options)

@@ -52,7 +52,7 @@ def job_spec(flow: FlowDefinition, step: str, settings: Settings, environment: d
         name=f"{flow.name}-{step}"[:128],
         image=batch.image or settings.get("STEPWELL_BATCH_IMAGE") or _matching_image(),
         command=bootstrap_command(),
-        environment={**environment, STEP: step},
+        environment={**flow.variables(step), **environment, STEP: step},
         vcpus=max(batch.cpu or 0, asked.cpu),
         memory_mib=max(batch.memory or 0, asked.memory),
         gpus=max(batch.gpu or 0, asked.gpu or 0),

@@ -94,10 +94,11 @@ def main(folder: str) -> int:
 def _run_here(task: JobTask, stores: Stores, file: Path) -> int:
     """In the task's own process: load the flow, resolve the task, run it."""
     from stepwell.api.loading import load_flow
+    from stepwell.api.options import read_options
     from stepwell.terminal import guarded
 
     def work() -> int:
-        flow = read_flow(load_flow(file), file)
+        flow = read_flow(load_flow(file), file, read_options(os.environ))
         production = os.environ.get(EXECUTION)
         if production:
             from stepwell.deploying.production_run import claim_production_run, register

@@ -9,7 +9,6 @@ from typing import Any
 
 from sched_sfn import BatchJob, BatchRunner, Deployment, S3Record, StateMachine, Template, compile_machine
 
-from stepwell.api.decorators.kinds import Retry
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, user_name
 from stepwell.deploying.batch import job_spec, open_client, queue_of
@@ -76,7 +75,7 @@ def _machine(flow: FlowDefinition, settings: Settings, stores: Stores, package: 
 
 
 def _job(flow: FlowDefinition, step: str, settings: Settings, environment: Mapping[str, str]) -> BatchJob:
-    retry, queue, spec = flow.decorator(step, Retry), queue_of(flow, step, settings), job_spec(flow, step, settings, {})
+    queue, spec, attempts = queue_of(flow, step, settings), job_spec(flow, step, settings, {}), flow.attempts(step)
     # only the first task reads the parameters: they may be longer than what fits into every job's environment
     parameters = {PARAMETERS: Template("{input}")} if step == flow.graph.start else {}
     return BatchJob(
@@ -84,6 +83,7 @@ def _job(flow: FlowDefinition, step: str, settings: Settings, environment: Mappi
         queue=queue,
         command=spec.command,
         environment={
+            **flow.variables(step),
             **environment,
             STEP: step,
             EXECUTION: Template("{execution}"),
@@ -92,7 +92,7 @@ def _job(flow: FlowDefinition, step: str, settings: Settings, environment: Mappi
             OFFSET: Template("{offset}"),
             **parameters,
         },
-        attempts=retry.times + 1 if retry else None,
+        attempts=attempts if attempts > 1 else None,
     )
 
 

@@ -12,6 +12,7 @@ from stepwell.api.current import TaskFacts, enter_task
 from stepwell.api.definition import FlowDefinition
 from stepwell.api.transitions import Transition
 from stepwell.execution.artifacts import Artifacts, named
+from stepwell.execution.body import run_body
 from stepwell.execution.context import TaskContext
 from stepwell.execution.failures import describe_failure
 from stepwell.execution.merging import Input, Inputs
@@ -59,10 +60,7 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
     body = getattr(instance, spec.step)
     enter_task(_facts(spec, flow))
     try:
-        if node.takes_inputs:
-            body(Inputs(Input(record, stores.objects) for record in inputs))
-        else:
-            body()
+        run_body(body, _arguments(inputs, stores) if node.takes_inputs else (), flow, context)
     finally:
         enter_task(None)
     return TaskRecord(
@@ -80,6 +78,10 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
         package=spec.package,
         depth=len(spec.frames),
     )
+
+
+def _arguments(inputs: list[TaskRecord], stores: Stores) -> tuple[Inputs]:
+    return (Inputs(Input(record, stores.objects) for record in inputs),)
 
 
 def _inherited(

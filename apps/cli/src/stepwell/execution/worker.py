@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ def main(arguments: list[str]) -> int:
     """Load the flow, read the spec from standard input, run it; gives the exit status."""
     from stepwell.api.definition import read_flow
     from stepwell.api.loading import load_flow
+    from stepwell.api.options import read_options
     from stepwell.config import load_settings
     from stepwell.execution.spec import TaskSpec
     from stepwell.execution.stores import stores_at
@@ -17,7 +19,7 @@ def main(arguments: list[str]) -> int:
 
     path, root = Path(arguments[0]), arguments[1]
     spec = TaskSpec.from_json(sys.stdin.read())
-    flow = read_flow(load_flow(path), path)
+    flow = read_flow(load_flow(path), path, read_options(os.environ))
     stores = stores_at(root, load_settings().get("STEPWELL_S3_ENDPOINT_URL"))
     return run(spec, stores, flow).exit_code
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -166,8 +166,11 @@ class FreshLauncher:
 
     writes_logs = False
 
-    def __init__(self, loop: EventLoop, listener: Listener, command: list[str]) -> None:
-        self._loop, self._listener, self._command = loop, listener, command
+    def __init__(
+        self, loop: EventLoop, listener: Listener, command: list[str], variables: Callable[[str], Mapping[str, str]]
+    ) -> None:
+        """`variables` gives what the tasks of a step find in their environment, besides what is in this one's."""
+        self._loop, self._listener, self._command, self._variables = loop, listener, command, variables
         self._running: dict[int, tuple[_Process, subprocess.Popen[bytes]]] = {}
 
     def launch(self, spec: TaskSpec) -> None:
@@ -176,7 +179,12 @@ class FreshLauncher:
         writers = pipes.attach()
         try:
             popen = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=writers[0], stderr=writers[1], start_new_session=True
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=writers[0],
+                stderr=writers[1],
+                start_new_session=True,
+                env={**os.environ, **self._variables(spec.step)},
             )
         finally:
             for descriptor in writers:

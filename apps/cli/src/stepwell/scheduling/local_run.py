@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from cas_store import Reference
 
-from stepwell.api.decorators.kinds import Batch
+from stepwell.api.decorators.kinds import Batch, Environment
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, metadata_url, service_options, user_name
 from stepwell.errors import RunFailed, SettingsError
@@ -115,8 +115,9 @@ def _see_through(flow: FlowDefinition, begin: Begin, settings: Settings, options
             with _launchers(flow, schedule, claimed, stores, settings, server) as launchers:
                 schedule.run(launchers)
             succeeded = True
-        except RunFailed:
+        except RunFailed as error:
             console.failed("Workflow failed.")
+            error.add_hint(f"To go on from there: python {flow.file.name} resume --origin-run-id {claimed.run_id}")
             raise
         finally:
             end_run(stores, claimed, succeeded, schedule.failed_step)
@@ -178,12 +179,9 @@ def _launchers(
     settings: Settings,
     server: tuple[Any, int] | None,
 ) -> Iterator[Mapping[type, Launcher]]:
-    local: Launcher
-    if server:
-        local = ForkLauncher(schedule.loop, schedule, *server)
-    else:
-        local = FreshLauncher(schedule.loop, schedule, worker_command(str(flow.file), [stores.root]))
-    launchers: dict[type, Launcher] = {type(None): local}
+    fresh = FreshLauncher(schedule.loop, schedule, worker_command(str(flow.file), [stores.root]), flow.variables)
+    local = ForkLauncher(schedule.loop, schedule, *server) if server else fresh
+    launchers: dict[type, Launcher] = {type(None): local, Environment: fresh}
     if _uses_batch(flow):
         from stepwell.deploying.batch import BatchLauncher
 

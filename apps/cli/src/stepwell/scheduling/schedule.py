@@ -6,16 +6,17 @@ import contextlib
 import itertools
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 from flow_graph import Outcome, PlannedTask, TaskName, Traversal, foreach_frames
 
-from stepwell.api.decorators.kinds import Batch, Retry
+from stepwell.api.decorators.kinds import Batch, Environment, Retry, Timeout
 from stepwell.api.definition import FlowDefinition
 from stepwell.api.transitions import Transition
-from stepwell.errors import RunFailed
+from stepwell.errors import RunFailed, RunInterrupted
 from stepwell.execution.history import attempt_history, step_history, task_history
 from stepwell.execution.logs import LogBuffer, log_name
 from stepwell.execution.records import FailureRecord, RunRecord, TaskRecord, find_failure, find_task
@@ -46,6 +47,12 @@ class _Attempt:
     spec: TaskSpec
     place: str = ""
     log: LogBuffer = attrs.field(factory=LogBuffer)
+    begun: float = attrs.field(factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self.begun
 
 
 class Schedule:
@@ -84,6 +91,8 @@ class Schedule:
                 self._console.progress(self._summary())
                 self.loop.run_once()
             self._console.close()
+        if self._interrupted:
+            raise RunInterrupted(self._failure, self._interrupted)
         if self._failure:
             raise RunFailed(self._failure)
 
@@ -91,11 +100,6 @@ class Schedule:
     def failed_step(self) -> str | None:
         """The step whose failure ended the run."""
         return self._failed_step
-
-    @property
-    def interrupted(self) -> int:
-        """The signal that ended the run, or 0."""
-        return self._interrupted
 
     # What runs next
 
@@ -145,7 +149,8 @@ class Schedule:
         self._launcher(spec).launch(spec)
 
     def _launcher(self, spec: TaskSpec) -> Launcher:
-        return self._launchers[Batch if self._flow.decorator(spec.step, Batch) else type(None)]
+        asked = (kind for kind in (Batch, Environment) if self._flow.decorator(spec.step, kind))
+        return self._launchers[next(asked, type(None))]
 
     def _outcome_of(self, step: str, task_id: str) -> Outcome:
         return self._outcomes[TaskName(step, task_id)]
@@ -170,7 +175,7 @@ class Schedule:
             name = log_name(spec.flow, spec.run_id, spec.step, spec.task_id, spec.attempt)
             self._stores.records.replace(name, content)
         record = find_task(self._stores.records, spec.flow, spec.run_id, spec.step, spec.task_id)
-        failure = None if record else self._failure_of(spec, end)
+        failure = None if record else self._failure_of(attempt, end)
         self._recorder.record(attempt_history(spec, record, failure, self._stores))
         if record:
             self._finish(attempt, record)
@@ -199,29 +204,35 @@ class Schedule:
         self._console.task_event(attempt.spec, attempt.place, f"Foreach yields {count} child steps.")
         return True
 
-    def _failure_of(self, spec: TaskSpec, end: Exit) -> FailureRecord:
+    def _failure_of(self, attempt: _Attempt, end: Exit) -> FailureRecord:
+        spec = attempt.spec
         said = find_failure(self._stores.records, spec.flow, spec.run_id, spec.step, spec.task_id, spec.attempt)
         if said:
             return said
         node = self._flow.graph[spec.step]
         reason = end.reason or "its process ended before the step did (os._exit?)"
+        timeout = self._flow.decorator(spec.step, Timeout)
+        if timeout and attempt.seconds >= timeout.total:
+            reason = f"it did not end within its @timeout of {timeout.total:g} seconds, nor soon after: {reason}"
         message = f"Step '{spec.step}' failed at {node.file}:{node.line}: {reason}"
         return FailureRecord(type="TaskDied", message=message, traceback="", file=node.file or "", line=node.line or 0)
 
     def _retry_or_fail(self, attempt: _Attempt, failure: FailureRecord) -> None:
-        spec = attempt.spec
-        retry = self._flow.decorator(spec.step, Retry)
+        spec, tries = attempt.spec, self._flow.tries(attempt.spec.step)
         self._console.task_event(spec, attempt.place, "Task failed.")
-        if self._failure or retry is None or spec.attempt >= retry.times:
+        if self._failure or spec.attempt + 1 >= self._flow.attempts(spec.step):
             self._fail(
                 spec.step,
                 f"{failure.message}\nTask {spec.pathspec}; its log: stepwell logs {spec.flow}/{spec.pathspec}",
             )
             return
-        seconds = retry.minutes_between_retries * 60
-        self._console.event(
-            f"Task {spec.pathspec} is tried again in {seconds:g} seconds (attempt {spec.attempt + 2} of {retry.times + 1})."
-        )
+        retry = self._flow.decorator(spec.step, Retry)
+        seconds = 0.0
+        if retry and spec.attempt + 1 < tries:
+            seconds = retry.minutes_between_retries * 60
+            self._console.event(
+                f"Task {spec.pathspec} is tried again in {seconds:g} seconds (attempt {spec.attempt + 2} of {tries})."
+            )
         self._waiting += 1
         self.loop.call_after(seconds, lambda: self._try_again(attempt))
 
@@ -251,7 +262,7 @@ class Schedule:
 
     def _interrupt(self) -> None:
         name = signal.Signals(self._interrupted).name
-        self._fail(None, f"The run was interrupted by {name}")
+        self._fail(None, f"The run was interrupted by {name}.")
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         return _handled_signals(self.loop, self._on_signal)

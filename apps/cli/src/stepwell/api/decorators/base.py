@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
 from stepwell.errors import DecoratorError
+
+if TYPE_CHECKING:
+    from flow_graph import Node
 
 ATTACHED = "stepwell_decorators"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,6 +22,10 @@ class StepDecorator:
     """Base of the decorators: frozen values, one class each, with the decorator's attributes as fields."""
 
     name: ClassVar[str]
+
+    def why_not_on(self, step: Node) -> str | None:
+        """Why the decorator cannot be on a step, for people; None where it can."""
+        return None
 
 
 D = TypeVar("D", bound=StepDecorator)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 from attrs.validators import ge, instance_of, le, optional
 
 from stepwell.api.decorators.base import StepDecorator, usable
+
+if TYPE_CHECKING:
+    from flow_graph import Node
 
 _number = instance_of((int, float))
 
@@ -19,6 +23,61 @@ class Retry(StepDecorator):
     name: ClassVar[str] = "retry"
     times: int = attrs.field(default=3, validator=[instance_of(int), ge(0), le(4)])
     minutes_between_retries: float = attrs.field(default=2.0, validator=[_number, ge(0)])
+
+
+@attrs.frozen
+class Catch(StepDecorator):
+    """Let the flow go on where a step fails for good: the failure becomes the artifact `var`, None where there is none.
+
+    Retries come first. What the step had assigned before it failed is kept.
+    """
+
+    name: ClassVar[str] = "catch"
+    var: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    print_exception: bool = attrs.field(default=True, validator=instance_of(bool))
+
+    def __attrs_post_init__(self) -> None:
+        if self.var is not None and (not self.var.isidentifier() or self.var.startswith("__")):
+            raise ValueError(f"var={self.var!r} is no name of an artifact")
+
+    def why_not_on(self, step: Node) -> str | None:
+        """See `StepDecorator`."""
+        if step.kind in ("foreach", "switch"):
+            return f"a {step.kind} step that failed cannot say where the flow goes on; catch in the steps behind it"
+        return None
+
+
+@attrs.frozen
+class Timeout(StepDecorator):
+    """Give a step so much time; then `TimeoutException` is raised in it, which `@retry` and `@catch` see."""
+
+    name: ClassVar[str] = "timeout"
+    seconds: float = attrs.field(default=0.0, validator=[_number, ge(0)])
+    minutes: float = attrs.field(default=0.0, validator=[_number, ge(0)])
+    hours: float = attrs.field(default=0.0, validator=[_number, ge(0)])
+
+    def __attrs_post_init__(self) -> None:
+        if not self.total:
+            raise ValueError("say how long the step may take, as in @timeout(minutes=5)")
+
+    @property
+    def total(self) -> float:
+        """The time in seconds."""
+        return self.seconds + 60 * self.minutes + 3600 * self.hours
+
+
+def _as_text(variables: Any) -> dict[str, str]:
+    if not isinstance(variables, Mapping) or not all(isinstance(name, str) and name for name in variables):
+        raise TypeError(f"vars takes a dictionary of variables, not {variables!r}")
+    return {name: str(value) for name, value in variables.items()}
+
+
+@attrs.frozen
+class Environment(StepDecorator):
+    """Set environment variables for a step, before its process imports the flow: it gets an interpreter of its own."""
+
+    name: ClassVar[str] = "environment"
+    vars: Mapping[str, str] = attrs.field(factory=dict, converter=_as_text)
 
 
 @attrs.frozen
@@ -45,8 +104,11 @@ class Batch(StepDecorator):
     execution_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 
 
-KINDS: tuple[type[StepDecorator], ...] = (Retry, Resources, Batch)
+KINDS: tuple[type[StepDecorator], ...] = (Retry, Catch, Timeout, Environment, Resources, Batch)
 
 retry = usable(Retry)
+catch = usable(Catch)
+timeout = usable(Timeout)
+environment = usable(Environment)
 resources = usable(Resources)
 batch = usable(Batch)

@@ -1,0 +1,28 @@
+"""What a command line says about the flow itself. It goes along to every interpreter that reads the flow again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import attrs
+
+VARIABLE = "STEPWELL_FLOW_OPTIONS"
+
+
+@attrs.frozen
+class FlowOptions:
+    """`added` are the decorators for all steps that lack them, as text (`--with`)."""
+
+    added: tuple[str, ...] = ()
+
+    def to_environment(self) -> dict[str, str]:
+        """The variable in which a task's interpreter finds them; none where nothing was said."""
+        given = {name: value for name, value in attrs.asdict(self).items() if value}
+        return {VARIABLE: json.dumps(given, separators=(",", ":"))} if given else {}
+
+
+def read_options(environment: Mapping[str, str]) -> FlowOptions:
+    """What `to_environment` wrote."""
+    given = json.loads(environment.get(VARIABLE, "{}"))
+    return FlowOptions(added=tuple(given.get("added", ())))
