@@ -12,10 +12,11 @@ from flow_graph.attributes import Attributes, inspect_class
 from flow_graph.errors import SourceUnavailable
 from flow_graph.findings import Finding
 from flow_graph.graph import FlowGraph
+from flow_graph.methods.notes import Surroundings, Written
+from flow_graph.methods.scanning import scan_method
 from flow_graph.nodes import Invalid, Node
 from flow_graph.parsing import Method, find_mark, first_doc_line, parse_step
 from flow_graph.positions import Span, Text
-from flow_graph.scanning import Surroundings, Written, scan_method
 from flow_graph.sources import find_class, find_file, read_source, statements
 
 
