@@ -48,6 +48,8 @@ class Artifacts:
         """
         touched = {name: value for name, value in values.items() if is_artifact(name, value)}
         saved = {name: self._save(name, value, step) for name, value in touched.items()}
+        # nobody refers to these yet: what a collection beside this task may have taken is noticed before somebody does
+        self.objects.store.confirm(new for name, new in saved.items() if new is not self.references.get(name))
         return {**self.references, **saved}
 
     def _save(self, name: str, value: Any, step: str) -> Reference:
