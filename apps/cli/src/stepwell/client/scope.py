@@ -6,7 +6,7 @@ import functools
 import json
 from typing import TYPE_CHECKING
 
-from stepwell.config import datastore_root, load_settings, metadata_url, service_options, user_name
+from stepwell.config import Settings, datastore_root, load_settings, metadata_url, service_options, user_name
 from stepwell.execution.stores import Stores, stores_at
 
 if TYPE_CHECKING:
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
 _UNSET = object()
 _namespace: object = _UNSET
+_settings: Settings | None = None
+
+
+def use_settings(settings: Settings) -> None:
+    """Look into the stores that these settings name, instead of those that the environment does."""
+    global _settings
+    _settings = settings
+
+
+def _in_force() -> Settings:
+    return _settings or load_settings()
 
 
 def namespace(name: str | None) -> str | None:
@@ -35,19 +46,19 @@ def default_namespace() -> str | None:
 
 def default_namespace_name() -> str:
     """The namespace of whoever runs this."""
-    return f"user:{user_name(load_settings())}"
+    return f"user:{user_name(_in_force())}"
 
 
 def metadata_store() -> MetadataStore:
     """The metadata store that the settings name; one per place, shared."""
-    settings = load_settings()
+    settings = _in_force()
     options = service_options(settings)
     return _metadata_store(metadata_url(settings), json.dumps(options))
 
 
 def datastore() -> Stores:
     """The datastore that the settings name; one per place, shared."""
-    settings = load_settings()
+    settings = _in_force()
     return _datastore(datastore_root(settings), settings.get("STEPWELL_S3_ENDPOINT_URL"))
 
 

@@ -1,4 +1,4 @@
-"""`stepwell ls`, `show`, `logs`, `dump`: what runs left, for people, and as JSON for scripts."""
+"""`stepwell ls` and `show`: what runs left, for people, and as JSON for scripts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.commands.scoping import everywhere, look_everywhere
 from stepwell.errors import InvalidPathspec
 
 if TYPE_CHECKING:
-    from stepwell.client.objects import Run, Step, Task
+    from stepwell.client.objects import Run, Task
 
-everywhere = click.option(
-    "--all", "everywhere", is_flag=True, help="Look in every namespace, not only at your own runs."
-)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
@@ -26,7 +24,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one 
 @as_json
 def ls(pathspec: str, limit: int, everywhere: bool, as_json: bool) -> None:
     """List one level of what there is."""
-    _scope(everywhere)
+    if everywhere:
+        look_everywhere()
     for row in _rows(pathspec, limit):
         print(json.dumps(row) if as_json else "  ".join(str(value) for value in row.values()))
 
@@ -74,7 +73,8 @@ def _status(of: Run | Task) -> str:
 @as_json
 def show(pathspec: str, everywhere: bool, as_json: bool) -> None:
     """Show one object."""
-    _scope(everywhere)
+    if everywhere:
+        look_everywhere()
     facts = _facts(pathspec)
     if as_json:
         print(json.dumps(facts))
@@ -114,59 +114,3 @@ def _task_facts(task: Task) -> dict[str, Any]:
         "artifacts": [artifact.id for artifact in task.artifacts],
         **({"failure": failure.message} if failure else {}),
     }
-
-
-@click.command("logs", help="Print what FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK printed.")
-@click.argument("pathspec")
-@click.option("--stdout", "stream", flag_value="stdout", help="Only standard output.")
-@click.option("--stderr", "stream", flag_value="stderr", help="Only standard error.")
-@click.option("--timestamps", is_flag=True, help="Say when each line was printed.")
-@everywhere
-def logs(pathspec: str, stream: str | None, timestamps: bool, everywhere: bool) -> None:
-    """Print logs; of several tasks, each line says whose it is."""
-    _scope(everywhere)
-    tasks = _tasks(pathspec)
-    for task in tasks:
-        prefix = f"[{task.pathspec}] " if len(tasks) > 1 else ""
-        for line in task.loglines(stream or ""):
-            print(f"{line.time + ' ' if timestamps else ''}{prefix}{line.text}")
-
-
-@click.command("dump", help="Print the artifacts of FLOW/RUN/STEP or FLOW/RUN/STEP/TASK. This loads them.")
-@click.argument("pathspec")
-@click.option("--include", default="", metavar="A,B", help="Only these artifacts.")
-@click.option("--private", is_flag=True, help="Also those whose name starts with an underscore.")
-@click.option(
-    "--max-value-size", type=click.IntRange(min=1), default=1000, show_default=True, help="Cut longer values."
-)
-@everywhere
-def dump(pathspec: str, include: str, private: bool, max_value_size: int, everywhere: bool) -> None:
-    """Load artifacts and print them."""
-    _scope(everywhere)
-    wanted = set(filter(None, include.split(",")))
-    for task in _tasks(pathspec):
-        print(f"{task.pathspec}:")
-        for artifact in task.artifacts:
-            name = artifact.id
-            if (not wanted or name in wanted) and (private or not name.startswith("_")):
-                text = repr(artifact.data)
-                print(f"    {name} = {text if len(text) <= max_value_size else text[:max_value_size] + ' ...'}")
-
-
-def _tasks(pathspec: str) -> list[Task]:
-    from stepwell.client.objects import Run, Step, Task
-
-    depth = len(pathspec.split("/"))
-    if depth == 4:
-        return [Task(pathspec)]
-    if depth == 3:
-        return list(Step(pathspec))
-    steps: list[Step] = list(reversed(list(Run(pathspec))))
-    return [task for step in steps for task in step]
-
-
-def _scope(everywhere: bool) -> None:
-    if everywhere:
-        from stepwell.client.scope import namespace
-
-        namespace(None)

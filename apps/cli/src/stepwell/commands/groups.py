@@ -31,4 +31,4 @@ class StrictGroup(click.Group):
         return super().resolve_command(context, args)
 
 
-NOT_BUILT_YET = frozenset({"spin", "card", "package", "batch", "tag"})
+NOT_BUILT_YET = frozenset({"spin", "card", "package", "batch"})
