@@ -40,7 +40,7 @@ class ObjectStore:
         reference comes back, and large buffers are compared in memory instead of being hashed. A value counts as unchanged where
         its encoding is equal, or where the original, loaded and encoded again, gives the same bytes.
         """
-        if type(value) in _SCALARS and not self._custom:
+        if type(value) in _SCALARS and not self._custom and not (isinstance(value, str) and len(value) > INLINE_BYTES):
             head = pickle.dumps(value, 5)
             if len(head) <= INLINE_BYTES:
                 reference = Reference("pickle", head, (), len(head))

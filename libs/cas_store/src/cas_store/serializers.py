@@ -103,7 +103,7 @@ class BytesSerializer:
 
 
 class TextSerializer:
-    """``str`` of some length: the head is its UTF-8, one copy where a pickle makes three."""
+    """``str`` of some length: the head is its UTF-8."""
 
     name = "str"
 
@@ -112,12 +112,26 @@ class TextSerializer:
         return type(value) is str and len(value) >= OUT_OF_BAND_BYTES
 
     def encode(self, value: Any) -> Encoded:
-        """UTF-8; lone surrogates as if they were characters."""
-        return Encoded(value.encode("utf-8", "surrogatepass"))
+        """UTF-8; lone surrogates as if they were characters. What is ASCII is that already, and is not copied."""
+        return Encoded(_ascii_view(value) if value.isascii() else value.encode("utf-8", "surrogatepass"))
 
     def decode(self, head: Bytes, buffers: Sequence[memoryview]) -> Any:
         """The text again."""
         return str(head, "utf-8", "surrogatepass")
+
+
+def _ascii_view(text: str) -> memoryview:
+    """The bytes of an ASCII text where they are; the view keeps the text alive."""
+    import ctypes
+
+    class Text(ctypes.Array[ctypes.c_char]):
+        _type_, _length_ = ctypes.c_char, len(text)
+
+    where = ctypes.pythonapi.PyUnicode_AsUTF8
+    where.argtypes, where.restype = [ctypes.py_object], ctypes.c_void_p
+    bytes_of_text = Text.from_address(where(text))
+    bytes_of_text.text = text  # type: ignore[attr-defined]
+    return memoryview(bytes_of_text).cast("B").toreadonly()
 
 
 BUILT_IN: tuple[Serializer, ...] = (
