@@ -14,7 +14,7 @@ from harness import heading
 from stepwell_testing.s3 import S3Server
 from store_worker import MIB
 
-SIZE = 256 * MIB
+SIZE = 64 * MIB
 RUNS = 5
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     for way in ("up", "down"):
         for place, unit in enumerate(("wall", "cpu")):
             ours, boto = (
-                256 / statistics.median(row[place] for row in taken[f"{way} {who}"]) for who in ("ours", "boto3")
+                SIZE / MIB / statistics.median(row[place] for row in taken[f"{way} {who}"]) for who in ("ours", "boto3")
             )
             print(f"{way:5} {unit:5} cas_store {ours:8.1f}   boto3 {boto:8.1f}   {ours / boto:6.2f} x")
 
