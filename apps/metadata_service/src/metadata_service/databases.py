@@ -15,7 +15,7 @@ from metadata_service.errors import MIGRATE_COMMAND, DatabaseUnavailable, Invali
 from metadata_service.pool import Connection, connect, without_password
 from metadata_service.schema import SchemaState, migrate, read_state
 
-_PATIENCE_S = 10.0  # a database that starts beside us gets so long
+_PATIENCE_S = 30.0  # a database that starts beside us gets so long
 
 
 @attrs.frozen
