@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stepwell.api.current import current
+    from stepwell.api.decorators.flows import project, schedule
     from stepwell.api.decorators.kinds import batch, catch, environment, resources, retry, timeout
     from stepwell.api.flowspec import FlowSpec, step
     from stepwell.api.parameters import JSONType, Parameter
@@ -28,6 +29,8 @@ _HOMES = {
     "catch": "stepwell.api.decorators.kinds",
     "timeout": "stepwell.api.decorators.kinds",
     "environment": "stepwell.api.decorators.kinds",
+    "project": "stepwell.api.decorators.flows",
+    "schedule": "stepwell.api.decorators.flows",
     "resources": "stepwell.api.decorators.kinds",
     "batch": "stepwell.api.decorators.kinds",
     "Flow": "stepwell.client.objects",
@@ -61,8 +64,10 @@ __all__ = [
     "flows",
     "get_namespace",
     "namespace",
+    "project",
     "resources",
     "retry",
+    "schedule",
     "step",
     "timeout",
 ]
@@ -77,9 +82,7 @@ _NOT_BUILT_YET = frozenset(
         "conda",
         "exit_hook",
         "parallel",
-        "project",
         "pypi",
-        "schedule",
         "secrets",
         "trigger",
         "trigger_on_finish",

@@ -10,6 +10,7 @@ import attrs
 from flow_graph import Finding, FlowGraph, check, read_class, render
 
 from stepwell.api.decorators.base import D, StepDecorator, attached, parse_with
+from stepwell.api.decorators.flows import FD, FlowDecorator, Project, ProjectFacts, attached_to_flow
 from stepwell.api.decorators.kinds import KINDS, Catch, Environment, Retry
 from stepwell.api.flowspec import FlowSpec, constants
 from stepwell.api.options import FlowOptions
@@ -27,6 +28,7 @@ class FlowDefinition:
     parameters: Mapping[str, Parameter]
     constants: Mapping[str, Any]
     decorators: Mapping[str, tuple[StepDecorator, ...]]
+    flow_decorators: Mapping[str, FlowDecorator]
     options: FlowOptions = attrs.field(factory=FlowOptions)
 
     @property
@@ -37,6 +39,15 @@ class FlowDefinition:
     def decorator(self, step: str, kind: type[D]) -> D | None:
         """The decorator of one kind on a step, or None."""
         return next((one for one in self.decorators[step] if isinstance(one, kind)), None)
+
+    def flow_decorator(self, kind: type[FD]) -> FD | None:
+        """The flow's decorator of one kind, or None."""
+        return next((one for one in self.flow_decorators.values() if isinstance(one, kind)), None)
+
+    def project(self, user: str) -> ProjectFacts | None:
+        """Where a run by `user` belongs; None without `@project`."""
+        declared = self.flow_decorator(Project)
+        return declared.facts(self.name, user, self.options.branch, self.options.production) if declared else None
 
     def tries(self, step: str) -> int:
         """How often a step's body may run."""
@@ -74,6 +85,7 @@ def read_flow(cls: type[FlowSpec], file: Path, options: FlowOptions | None = Non
         parameters=parameters(cls),
         constants=constants(cls),
         decorators=decorators,
+        flow_decorators=attached_to_flow(cls),
         options=options,
     )
 

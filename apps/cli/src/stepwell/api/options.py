@@ -12,9 +12,14 @@ VARIABLE = "STEPWELL_FLOW_OPTIONS"
 
 @attrs.frozen
 class FlowOptions:
-    """`added` are the decorators for all steps that lack them, as text (`--with`)."""
+    """`added` are the decorators for all steps that lack them, as text (`--with`).
+
+    `branch` and `production` say where a run of a flow with `@project` belongs.
+    """
 
     added: tuple[str, ...] = ()
+    branch: str | None = None
+    production: bool = False
 
     def to_environment(self) -> dict[str, str]:
         """The variable in which a task's interpreter finds them; none where nothing was said."""
@@ -25,4 +30,4 @@ class FlowOptions:
 def read_options(environment: Mapping[str, str]) -> FlowOptions:
     """What `to_environment` wrote."""
     given = json.loads(environment.get(VARIABLE, "{}"))
-    return FlowOptions(added=tuple(given.get("added", ())))
+    return FlowOptions(**{**given, "added": tuple(given.get("added", ()))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.api.decorators.flows import attached_to_flow
 from stepwell.api.options import FlowOptions
 from stepwell.commands.dump import flow_dump
 from stepwell.commands.flow_checking import check, draw, show
@@ -74,6 +76,17 @@ def top_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _project_options(cls: type[FlowSpec]) -> list[click.Option]:
+    """The options that `@project` adds to those before the command; none for a flow without it."""
+    if "project" not in attached_to_flow(cls):
+        return []
+    branch, production = ["STEPWELL_BRANCH", "METAFLOW_BRANCH"], ["STEPWELL_PRODUCTION", "METAFLOW_PRODUCTION"]
+    return [
+        click.Option(["--branch"], envvar=branch, help="Run on this branch of the project instead of your own."),
+        click.Option(["--production/--no-production"], envvar=production, help="Run on the production branch."),
+    ]
+
+
 def _group(cls: type[FlowSpec], file: Path) -> click.Group:
     @click.group(
         cls=StrictGroup,
@@ -89,11 +102,14 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
             STEPWELL_DATASTORE_ROOT=options["datastore_root"],
             STEPWELL_METADATA=options["metadata"],
         )
-        about_flow = FlowOptions(added=(*options["decorators"], *default_decorators(settings)))
+        os.environ.update(settings.overrides)  # the Client API in a step, wherever it runs, looks where the run is
+        added = (*options["decorators"], *default_decorators(settings))
+        about_flow = FlowOptions(added, options.get("branch"), options.get("production", False))
         context.obj = FlowContext(cls, file, settings, about_flow, options["quiet"])
         if context.invoked_subcommand is None:
             context.invoke(check)
 
+    group.params.extend(_project_options(cls))
     own = (run_command(cls), resume_command(), step_functions(cls))
     for command in (*own, check, show, draw, flow_dump, flow_logs, tag, _version):
         group.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,18 @@ def step_functions(cls: type[FlowSpec]) -> click.Group:
 def _create() -> click.Command:
     @click.pass_obj
     def create(context: FlowContext, only_json: bool) -> None:
+        from stepwell.api.decorators.flows import Schedule
         from stepwell.deploying.production import compile_flow, deploy
 
         if only_json:
             print(compile_flow(context.flow, context.settings).to_json())
             return
         deployed = deploy(context.flow, context.settings)
+        if context.flow.flow_decorator(Schedule):
+            print(
+                "Warning: this version does not deploy @schedule: start the flow yourself, or let EventBridge",
+                file=sys.stderr,
+            )
         print(f"Deployed {context.flow.name} as the state machine {deployed.name}.")
         print(f"Start it with: python {context.flow.file.name} step-functions trigger")
 

@@ -13,7 +13,7 @@ USAGE = """Usage: stepwell {0} [OPTIONS] FILE.py [{1} OPTIONS]
   stepwell {0} FILE.py --help      lists the options of {0}
   python FILE.py --help            lists the options that stand before FILE here"""
 
-WITH_VALUES = frozenset({"--datastore", "--datastore-root", "--metadata", "--with"})
+WITH_VALUES = frozenset({"--datastore", "--datastore-root", "--metadata", "--with", "--branch"})
 
 
 def _on_file(name: str, what: str) -> click.Command:

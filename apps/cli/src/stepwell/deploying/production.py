@@ -25,8 +25,9 @@ Package = tuple[str, str]
 
 
 def machine_name(flow: FlowDefinition, settings: Settings) -> str:
-    """The name of the flow's state machine."""
-    return f"{settings.get('STEPWELL_SFN_PREFIX') or ''}{flow.name}"
+    """The name of the flow's state machine; one with `@project` has one for each branch."""
+    project = flow.project(user_name(settings))
+    return f"{settings.get('STEPWELL_SFN_PREFIX') or ''}{project.project_flow_name if project else flow.name}"
 
 
 def compile_flow(flow: FlowDefinition, settings: Settings) -> StateMachine:

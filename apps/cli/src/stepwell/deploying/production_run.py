@@ -43,7 +43,7 @@ def claim_production_run(flow: FlowDefinition, task: JobTask, stores: Stores, ex
         save_values(stores, flow.constants, "constant"),
         package=(task.package, os.environ["STEPWELL_PACKAGE_URL"]) if task.package else None,
         tags=tuple(json.loads(os.environ.get(TAGS, "[]"))),
-        system=system_tags(user, "production"),
+        system=system_tags(flow, user, "production"),
         token=execution,
     )
     claim(stores, record)

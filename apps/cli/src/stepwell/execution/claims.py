@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 _MOST_CLASHES = 1000
 
 
-def system_tags(user: str, runtime: str) -> tuple[str, ...]:
+def system_tags(flow: FlowDefinition, user: str, runtime: str) -> tuple[str, ...]:
     """The tags that stepwell gives every run; `runtime` is "dev" or "production"."""
+    project = flow.project(user)
     python = ".".join(map(str, sys.version_info[:3]))
     return (
         f"user:{user}",
         f"runtime:{runtime}",
         f"python_version:{python}",
         f"stepwell_version:{stepwell.__version__}",
+        *(project.tags if project else ()),
     )
 
 

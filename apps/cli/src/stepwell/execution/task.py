@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 
+import attrs
 from cas_store import Reference
 
 from stepwell.api.current import TaskFacts, enter_task
@@ -58,7 +59,7 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
     )
     instance._stepwell_context = context
     body = getattr(instance, spec.step)
-    enter_task(_facts(spec, flow))
+    enter_task(_facts(spec, flow, stores))
     try:
         run_body(body, _arguments(inputs, stores) if node.takes_inputs else (), flow, context)
     finally:
@@ -96,7 +97,13 @@ def _inherited(
     return dict(inputs[0].artifacts)
 
 
-def _facts(spec: TaskSpec, flow: FlowDefinition) -> TaskFacts:
+def _facts(spec: TaskSpec, flow: FlowDefinition, stores: Stores) -> TaskFacts:
+    project = flow.project(spec.user)
+
+    def tags() -> frozenset[str]:
+        claim = read_run(stores.records, spec.flow, spec.run_id)
+        return frozenset((*claim.tags, *claim.system_tags))
+
     return TaskFacts(
         flow_name=spec.flow,
         run_id=spec.run_id,
@@ -106,6 +113,8 @@ def _facts(spec: TaskSpec, flow: FlowDefinition) -> TaskFacts:
         username=spec.user,
         parameter_names=tuple(flow.parameters),
         origin_run_id=spec.origin_run_id,
+        found={"tags": tags, "graph": flow.graph.to_data, "graph_info": flow.graph.to_data},
+        added=attrs.asdict(project) if project else {},
     )
 
 

@@ -136,7 +136,7 @@ def _claim(
     tags: tuple[str, ...],
 ) -> tuple[Run, RunRecord]:
     package = _package(flow, stores)
-    system = system_tags(user, "dev")
+    system = system_tags(flow, user, "dev")
     origin = beginning.origin.run.run_id if beginning.origin else None
 
     def make(run_id: str) -> RunRecord:

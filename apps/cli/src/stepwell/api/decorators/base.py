@@ -29,6 +29,7 @@ class StepDecorator:
 
 
 D = TypeVar("D", bound=StepDecorator)
+Made = TypeVar("Made")
 
 
 def usable(kind: type[StepDecorator]) -> Callable[..., Any]:
@@ -47,16 +48,20 @@ def usable(kind: type[StepDecorator]) -> Callable[..., Any]:
     return decorate
 
 
-def make(kind: type[D], attributes: dict[str, Any]) -> D:
-    """A decorator from its attributes; raises `DecoratorError` for an unknown or wrong one."""
-    known = [field.name for field in attrs.fields(kind)]
-    unknown = sorted(set(attributes) - set(known))
+def make(kind: type[Made], attributes: dict[str, Any]) -> Made:
+    """A decorator of a step or a flow from its attributes; raises `DecoratorError` for an unknown or wrong one."""
+    name = kind.name  # type: ignore[attr-defined]
+    fields = {field.alias: field for field in attrs.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(attributes) - set(fields))
     if unknown:
-        raise DecoratorError(f"@{kind.name} has no attribute '{unknown[0]}'; it has: {', '.join(known) or 'none'}")
+        raise DecoratorError(f"@{name} has no attribute '{unknown[0]}'; it has: {', '.join(fields) or 'none'}")
+    missing = [key for key, field in fields.items() if field.default is attrs.NOTHING and key not in attributes]
+    if missing:
+        raise DecoratorError(f"@{name} needs {missing[0]}, as in @{name}({missing[0]}=...)")
     try:
         return kind(**attributes)
     except (TypeError, ValueError) as error:
-        raise DecoratorError(f"@{kind.name}: {error}") from error
+        raise DecoratorError(f"@{name}: {error.args[0] if error.args else error}") from error
 
 
 def attach(function: F, decorator: StepDecorator) -> F:
