@@ -47,7 +47,7 @@ def opened(url: str | None, data_dir: Path | None, *, create: bool = True) -> It
 
 
 def default_data_dir() -> Path:
-    """Where the embedded Postgres lives unless told: as root it runs as another user, who cannot enter /root."""
+    """Where the embedded Postgres lives unless told: as root it runs as another user, to whom root's home is closed."""
     if os.geteuid() == 0:
         return Path("/var/lib/stepwell-metadata")
     data_home = os.environ.get("XDG_DATA_HOME")
