@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("flow_graph", deadline=None, max_examples=150, suppress_health_check=SLOW)
+settings.register_profile("flow_graph", deadline=None, max_examples=100, suppress_health_check=SLOW)
 settings.register_profile("thorough", deadline=None, max_examples=2000, suppress_health_check=SLOW)
 
 

@@ -23,7 +23,7 @@ def test_all_is_what_is_public() -> None:
 def test_all_public_names_are_documented() -> None:
     for name in flow_graph.__all__:
         value = getattr(flow_graph, name)
-        if inspect.isclass(value) or inspect.isfunction(value):
+        if (inspect.isclass(value) or inspect.isfunction(value)) and not hasattr(value, "__origin__"):
             assert inspect.getdoc(value), name
 
 

@@ -347,18 +347,22 @@ PLAIN = "def step(f): return f\n\n" + TWO.replace("Flow(FlowSpec)", "Flow").repl
 )
 
 
+def is_answer(said: str, file: str = "") -> bool:
+    """Whether a class without a file was refused in words, or read: from Python 3.13 on, some such source is kept."""
+    refused = f"refused: Cannot read the source of class 'Flow'{file}" in said and "define it in a file" in said
+    return refused or (sys.version_info >= (3, 13) and "read: start end []" in said)
+
+
 def test_a_class_typed_at_the_prompt() -> None:
-    said = run_python("-i", "-q", text=PLAIN + "\n" + READING)
-    assert "refused: Cannot read the source of class 'Flow'" in said
-    assert "define it in a file" in said
+    assert is_answer(run_python("-i", "-q", text=PLAIN + "\n" + READING))
 
 
 def test_a_class_from_exec_and_from_dash_c() -> None:
     said = run_python(
         "-c", f"space = {{'__name__': 'nowhere'}}\nexec({PLAIN!r}, space)\nFlow = space['Flow']\n{READING}"
     )
-    assert "refused: Cannot read the source of class 'Flow' in <string>" in said
-    assert "refused:" in run_python("-c", PLAIN + READING)
+    assert is_answer(said, " in <string>")
+    assert is_answer(run_python("-c", PLAIN + READING))
 
 
 def test_a_script(tmp_path: Path) -> None:
