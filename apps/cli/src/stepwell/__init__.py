@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stepwell.api.decorators.flows import project, schedule
     from stepwell.api.decorators.kinds import batch, catch, environment, resources, retry, timeout
     from stepwell.api.flowspec import FlowSpec, step
+    from stepwell.api.included import IncludeFile
     from stepwell.api.parameters import JSONType, Parameter
     from stepwell.client.objects import DataArtifact, Flow, Metaflow, Run, Step, Task, flows
     from stepwell.client.scope import default_namespace, get_namespace, namespace
@@ -23,6 +24,7 @@ _HOMES = {
     "FlowSpec": "stepwell.api.flowspec",
     "step": "stepwell.api.flowspec",
     "Parameter": "stepwell.api.parameters",
+    "IncludeFile": "stepwell.api.included",
     "JSONType": "stepwell.api.parameters",
     "current": "stepwell.api.current",
     "retry": "stepwell.api.decorators.kinds",
@@ -49,6 +51,7 @@ __all__ = [
     "DataArtifact",
     "Flow",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "Metaflow",
     "Parameter",
@@ -76,7 +79,6 @@ _NOT_BUILT_YET = frozenset(
     [
         "Config",
         "Deployer",
-        "IncludeFile",
         "Runner",
         "card",
         "conda",

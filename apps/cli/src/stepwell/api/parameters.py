@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from stepwell.errors import ParameterError
 
@@ -15,6 +18,7 @@ RESERVED = frozenset(
     [
         "params",
         "with",
+        "fresh",
         "tag",
         "tags",
         "namespace",
@@ -41,12 +45,24 @@ class JSONType:
         return json.loads(text) if isinstance(text, str) else text
 
 
+@attrs.frozen
+class ParameterContext:
+    """What a default function can ask: for whom and where the value is."""
+
+    flow_name: str = ""
+    user_name: str = ""
+    parameter_name: str = ""
+    ds_type: str = "local"
+    logger: Callable[[str], None] = print
+
+
 class Parameter:
     """A value that a run is started with, as `--name value`; steps read it as an attribute of `self`.
 
     `type` is `str`, `int`, `float`, `bool` or `JSONType`; without one it is the type of `default`. A callable `default`
-    is called once, when the run starts. `multiple` takes the option several times and gives a tuple; `separator`
-    splits a string into a list. Raises `ParameterError` for a declaration that makes no sense.
+    is called once, when the run starts, with a `ParameterContext` if it takes an argument. `multiple` takes the option several
+    times and gives a tuple; `separator` splits a string into a list. Raises `ParameterError` for a declaration that makes
+    no sense.
     """
 
     def __init__(
@@ -60,11 +76,17 @@ class Parameter:
         multiple: bool = False,
         separator: str | None = None,
     ) -> None:
+        if not isinstance(name, str) or not name.replace("-", "_").isidentifier():
+            raise ParameterError(
+                f"The parameter name {name!r} must be letters, digits, - and _, and start with a letter"
+            )
         if name.replace("-", "_") in RESERVED:
             raise ParameterError(f"The parameter name '{name}' is reserved for an option of `run`; choose another")
         self.name, self.default, self.required, self.help = name, default, required, help
         self.show_default, self.multiple, self.separator = show_default, multiple, separator
         self.type = type or self._inferred_type()
+        if self.type not in TYPES:
+            raise ParameterError(f"Parameter '{name}': type is one of str, int, float, bool, JSONType, not {type!r}")
         if separator is not None and self.type is not str:
             raise ParameterError(f"Parameter '{name}': separator needs type=str")
         self.attribute = name.replace("-", "_")
@@ -101,29 +123,45 @@ class Parameter:
             required=required,
             multiple=self.multiple,
             help=self.help + (f"  [default: {_text(self.default)}]" if shown else ""),
-            envvar=[f"STEPWELL_RUN_{self.name.upper()}", f"METAFLOW_RUN_{self.name.upper()}"],
+            envvar=[f"{tool}_RUN_{self.name.upper().replace('-', '_')}" for tool in ("STEPWELL", "METAFLOW")],
         )
 
-    def value(self, given: Any) -> Any:
-        """The value of a run: what was given, converted, or the default. Raises `ParameterError` for a wrong one."""
+    def value(self, given: Any, context: ParameterContext | None = None) -> Any:
+        """The value of a run: what was given, converted, or the default. Raises `ParameterError` for a wrong one.
+
+        `context` is what a default function is told that takes an argument.
+        """
         if given is None or (self.multiple and given == ()):
-            return self._default_value()
+            return self._default_value(context)
         if self.multiple:
             return tuple(self._convert(one) for one in given)
         return self._convert(given)
 
-    def _default_value(self) -> Any:
-        default = _call_default(self) if callable(self.default) else self.default
+    def _default_value(self, context: ParameterContext | None) -> Any:
+        default = self.default
+        if callable(default):
+            default = _call_default(self, context)
+            self._check_type(default)
         if default is None:
             return None
         return tuple(default) if self.multiple else self._convert(default)
+
+    def _check_type(self, returned: Any) -> None:
+        """A function's value is taken as it is: a number must be of the very type."""
+        if self.multiple or self.separator or self.type is JSONType or returned is None:
+            return
+        if type(returned) is not self.type:
+            kind = type(returned).__name__
+            raise ParameterError(
+                f"Parameter '{self.name}' takes {self.type.__name__}; its default function gave {returned!r}, a {kind}"
+            )
 
     def _convert(self, value: Any) -> Any:
         try:
             if self.type is JSONType:
                 return JSONType.parse(value)
-            if self.separator is not None and isinstance(value, str):
-                return value.split(self.separator)
+            if self.separator is not None:
+                return value.split(self.separator) if isinstance(value, str) else list(value)
             if self.type is bool and isinstance(value, str):
                 return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
             return value if isinstance(value, self.type) else self.type(value)
@@ -132,14 +170,34 @@ class Parameter:
             raise ParameterError(f"Parameter '{self.name}' takes {wanted}, not {value!r}") from error
 
 
-def _call_default(parameter: Parameter) -> Any:
+TYPES = (str, int, float, bool, JSONType)
+
+
+def _call_default(parameter: Parameter, context: ParameterContext | None) -> Any:
     default: Callable[..., Any] = parameter.default
     try:
-        return default()
+        if not _takes_argument(default):
+            return default()
+        return default(attrs.evolve(context or ParameterContext(), parameter_name=parameter.name))
     except Exception as error:
         raise ParameterError(
             f"Parameter '{parameter.name}': its default function failed with {type(error).__name__}: {error}"
         ) from error
+
+
+def _takes_argument(function: Callable[..., Any]) -> bool:
+    try:
+        required = [one for one in signature(function).parameters.values() if one.default is one.empty]
+    except (TypeError, ValueError):  # a builtin may not say
+        return False
+    return any(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in required)
+
+
+def values_of_run(
+    declared: Mapping[str, Parameter], given: Mapping[str, Any], context: ParameterContext
+) -> dict[str, Any]:
+    """The values that a run starts with, by attribute name; raises `ParameterError` for the first that is wrong."""
+    return {name: parameter.value(given.get(name), context) for name, parameter in declared.items()}
 
 
 def _text(default: Any) -> str:

@@ -57,7 +57,7 @@ def _trigger(cls: type[FlowSpec]) -> click.Command:
     def trigger(context: FlowContext, /, run_id_file: Path | None, **given: Any) -> None:
         from stepwell.deploying.production import start
 
-        values = {name: parameter.value(given[name]) for name, parameter in declared.items()}
+        values = context.parameter_values(declared, given)
         run_id = start(context.flow, context.settings, values)
         if run_id_file:
             run_id_file.write_text(run_id, encoding="utf-8")

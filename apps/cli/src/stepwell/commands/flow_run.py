@@ -24,7 +24,7 @@ def run_command(cls: type[FlowSpec]) -> click.Command:
     def run(context: FlowContext, /, **given: Any) -> None:
         from stepwell.scheduling.local_run import run_flow
 
-        values = {name: parameter.value(given.pop(name)) for name, parameter in declared.items()}
+        values = context.parameter_values(declared, given)
         _announce(context)
         run_flow(context.flow, values, context.settings, _run_options(context, given))
 

@@ -15,7 +15,7 @@ from stepwell.deploying.batch import job_spec, open_client, queue_of
 from stepwell.deploying.environment import flow_environment
 from stepwell.deploying.job import EXECUTION, ITERATION, OFFSET, PARAMETERS, PATH, STEP, production_run_id
 from stepwell.deploying.package import package_address, upload_package
-from stepwell.deploying.production_run import USER
+from stepwell.deploying.production_run import USER, execution_input
 from stepwell.errors import SettingsError
 from stepwell.execution.records import done_name
 from stepwell.execution.stores import Stores, open_stores
@@ -58,7 +58,7 @@ def deploy(flow: FlowDefinition, settings: Settings) -> Deployment:
 def start(flow: FlowDefinition, settings: Settings, values: Mapping[str, Any]) -> str:
     """Start a run of the deployed flow with these parameter values; gives the run's id."""
     deployment = Deployment.get(machine_name(flow, settings), client=_client(settings))
-    return production_run_id(deployment.start(dict(values)).name)
+    return production_run_id(deployment.start(execution_input(flow, _shared_stores(settings), values)).name)
 
 
 def delete(flow: FlowDefinition, settings: Settings) -> str:

@@ -6,11 +6,15 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cas_store import Reference
 from meta_client import Conflict, MetaClientError, MetadataStore, open_store
 
 from stepwell.api.definition import FlowDefinition
+from stepwell.api.included import IncludeFile
+from stepwell.api.parameters import ParameterContext, values_of_run
 from stepwell.config import load_settings, metadata_url, service_options
 from stepwell.errors import ParameterError
 from stepwell.execution.claims import claim, end_run, new_claim, save_values, system_tags
@@ -33,13 +37,12 @@ def claim_production_run(flow: FlowDefinition, task: JobTask, stores: Stores, ex
     if task.step != flow.graph.start:
         return
     user = os.environ.get(USER, "production")
-    values = _parameter_values(flow, json.loads(given))
     record = new_claim(
         flow,
         stores,
         task.run_id,
         user,
-        save_values(stores, values, "parameter"),
+        save_parameters(flow, stores, json.loads(given), user),
         save_values(stores, flow.constants, "constant"),
         package=(task.package, os.environ["STEPWELL_PACKAGE_URL"]) if task.package else None,
         tags=tuple(json.loads(os.environ.get(TAGS, "[]"))),
@@ -49,13 +52,31 @@ def claim_production_run(flow: FlowDefinition, task: JobTask, stores: Stores, ex
     claim(stores, record)
 
 
-def _parameter_values(flow: FlowDefinition, given: Any) -> dict[str, Any]:
+def execution_input(flow: FlowDefinition, stores: Stores, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of an execution: parameter values as JSON; of included files, which may be large, references."""
+    return {
+        name: stores.objects.save(value).to_json()
+        if isinstance(flow.parameters[name], IncludeFile) and value is not None
+        else value
+        for name, value in values.items()
+    }
+
+
+def save_parameters(flow: FlowDefinition, stores: Stores, given: Any, user: str) -> dict[str, Reference]:
+    """The parameters of a run from the input of its execution; raises `ParameterError` for one that is wrong."""
     if not isinstance(given, dict) or not set(given) <= set(flow.parameters):
         known = ", ".join(flow.parameters) or "none"
         raise ParameterError(
             f"The execution's input must be an object of parameters; the flow has: {known}; it is {given!r}"
         )
-    return {name: parameter.value(given.get(name)) for name, parameter in flow.parameters.items()}
+    included = {
+        name: Reference.from_json(given[name])
+        for name, parameter in flow.parameters.items()
+        if isinstance(parameter, IncludeFile) and isinstance(given.get(name), dict)
+    }
+    others = {name: parameter for name, parameter in flow.parameters.items() if name not in included}
+    values = values_of_run(others, given, ParameterContext(flow.name, user, ds_type="s3"))
+    return {**save_values(stores, values, "parameter"), **included}
 
 
 def register(flow: FlowDefinition, spec: TaskSpec, stores: Stores) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cas_store import DamagedObject, MissingObject, ObjectStore, Reference, UnloadableObject, UnserializableObject
@@ -26,10 +26,11 @@ class Artifacts:
             raise AttributeError(f"Flow {owner} has no attribute '{name}'")
         return load_artifact(self.objects, reference, name)
 
-    def peek(self, name: str, owner: str) -> Any:
-        """Like `load`, for a value that the step cannot change: loaded once, never saved again."""
+    def peek(self, name: str, owner: str, convert: Callable[[Any], Any] | None = None) -> Any:
+        """Like `load`, for a value that the step cannot change: loaded and converted once, never saved again."""
         if name not in self._peeked:
-            self._peeked[name] = self.load(name, owner)
+            value = self.load(name, owner)
+            self._peeked[name] = convert(value) if convert else value
         return self._peeked[name]
 
     def adopt(self, references: Mapping[str, Reference]) -> None:
