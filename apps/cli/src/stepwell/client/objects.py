@@ -238,6 +238,12 @@ class Run(Node):
         return last.finished_at if last else None
 
     @property
+    def removed(self) -> bool:
+        """Whether its tasks' records were deleted: only its name and tags are left."""
+        end = self._end
+        return end is not None and end.removed is not None
+
+    @property
     def data(self) -> ArtifactView | None:
         """The artifacts of the last step as attributes; None where the run never got there."""
         end = self.end_task

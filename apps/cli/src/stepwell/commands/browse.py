@@ -62,6 +62,10 @@ def _task_row(task: Task) -> dict[str, Any]:
 
 
 def _status(of: Run | Task) -> str:
+    from stepwell.client.objects import Run
+
+    if isinstance(of, Run) and of.removed:
+        return "removed"
     if of.successful:
         return "completed"
     return "failed" if of.finished else "running"

@@ -94,11 +94,15 @@ class FailureRecord:
 
 @attrs.frozen
 class EndRecord:
-    """How a run ended. `successful` is true if and only if its end step is done."""
+    """How a run ended. `successful` is true if and only if its end step is done.
+
+    `removed` says when its tasks' records were deleted, on purpose. Times are seconds since the epoch.
+    """
 
     successful: bool
     ended: float
     failed_step: str | None = None
+    removed: float | None = None
 
 
 def run_directory(flow: str, run_id: str) -> str:
