@@ -22,7 +22,7 @@ EXAMPLES = ROOT / "examples"
 SECONDS_TO_START = 60
 
 # What the steps of the examples import, and what the libraries do: a container has these, a process job runs in this environment.
-IMAGE = ("boto3", "attrs", "click", "requests", "backports.zstd", "pyfastcdc")
+IMAGE = ("boto3", "attrs", "cattrs", "click", "requests", "backports.zstd", "pyfastcdc")
 
 
 @attrs.frozen

@@ -26,6 +26,7 @@ LIBRARIES = ("stepwell", "cas_store", "flow_graph", "meta_client", "compute_batc
 REQUIREMENTS = {
     "attrs": "attrs>=23.2",
     "boto3": "boto3>=1.36",
+    "cattrs": "cattrs>=24.1",
     "click": "click>=8.1.7",
     "requests": "requests>=2.31",
     "pyfastcdc": "pyfastcdc>=0.3,<0.4",
