@@ -48,18 +48,21 @@ def data(name: str) -> Any:
 
 
 def _json_text(size: int) -> str:
-    """A record a line, all different."""
+    """A record a line, all different: numbers, a time, and words as frequent as in a language (Zipf)."""
     random = np.random.default_rng(1)
-    count = size // 100
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    words = ["".join(random.choice(letters, random.integers(2, 11))) for _ in range(5000)]
+    count = size // 180
     ids, values = random.integers(1 << 40, size=count).tolist(), random.normal(size=count).tolist()
-    names = [json.dumps(word * 2) for word in ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")]
-    picks = random.integers(0, 8, size=(count, 3)).tolist()
-    row = '{"id": %d, "name": %s, "value": %r, "tags": [%s, %s], "ok": %s}\n'
+    picks = np.minimum(random.zipf(1.3, size=(count, 16)), len(words)) - 1
+    row = '{"id": %d, "user": "%s", "value": %r, "at": "2026-01-%02dT%02d:%02d:07Z", "text": "%s"}\n'
     rows = (
-        row % (one, names[a], value, names[b], names[c], "true" if a % 3 else "false")
-        for one, value, (a, b, c) in zip(ids, values, picks, strict=True)
+        row
+        % (one, words[one % 5000], value, one % 28 + 1, one % 24, one % 60, " ".join([words[pick] for pick in chosen]))
+        for one, value, chosen in zip(ids, values, picks.tolist(), strict=True)
     )
-    return "".join(rows)[:size]
+    text = "".join(rows)
+    return (text * (size // len(text) + 1))[:size] if len(text) < size else text[:size]
 
 
 class Ours:
