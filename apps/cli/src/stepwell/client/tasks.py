@@ -148,10 +148,8 @@ class Task(Node):
         return None if self._record else self._failure_of(self.current_attempt)
 
     @property
-    def exception(self) -> Any:
-        """Why the task failed: `.type`, `.exception` (a text), `.stacktrace`; also where `@catch` caught it. None otherwise."""
-        if "_exception" in self:
-            return self["_exception"].data
+    def exception(self) -> FailureRecord | None:
+        """Why the task failed: `.type`, `.exception` (a text), `.stacktrace`; None where it did not, or `@catch` caught it."""
         return self._failure
 
     # What it left

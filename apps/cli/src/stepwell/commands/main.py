@@ -12,6 +12,7 @@ from stepwell.terminal import guarded
 
 # name -> (module, attribute, what --help says): a command's module is imported when the command is called.
 COMMANDS = {
+    "new": ("stepwell.commands.new", "new", "Write a flow to start from."),
     "run": ("stepwell.commands.on_file", "run", "Run a flow file on this machine."),
     "resume": ("stepwell.commands.on_file", "resume", "Resume a run from where it failed."),
     "check": ("stepwell.commands.on_file", "check", "Check a flow file without running it."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "reindex": ("stepwell.commands.care", "reindex", "Tell the metadata store what it does not know."),
     "configure": ("stepwell.commands.configure", "configure", "Install the administrator's settings."),
     "status": ("stepwell.commands.configure", "status", "Show the settings in force and where they come from."),
+    "completion": ("stepwell.commands.completion", "completion", "Print a completion script for a shell."),
     "version": ("stepwell.commands.configure", "version", "Print the version of stepwell."),
 }
 
