@@ -19,6 +19,9 @@ import attrs
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepwell-benchmarks"
 
+# Bytecode is kept, as on a user's machine; the warm-up writes it.
+_ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
 
 @attrs.frozen
 class Command:
@@ -51,7 +54,7 @@ def timed(command: Command) -> Timing:
         started = time.perf_counter()
         process = subprocess.Popen(
             command.arguments, cwd=command.directory, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            env={**os.environ, **command.environment},
+            env={**_ENVIRONMENT, **command.environment},
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started

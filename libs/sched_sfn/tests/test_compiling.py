@@ -52,6 +52,19 @@ def test_what_is_the_compilers_is_not_the_runners(field: str) -> None:
         compile_machine(flows.linear(), Meddling())
 
 
+def test_a_gang_is_refused_as_the_machine_would_run_its_tasks_one_by_one() -> None:
+    gang = (
+        GraphBuilder("Gang")
+        .step("start", next="train", num_parallel=4)
+        .step("train", next="join", decorators=("parallel",))
+        .step("join", next="end", join=True)
+        .step("end")
+        .build()
+    )
+    with pytest.raises(GraphError, match="gang|parallel"):
+        compile_machine(gang, RUNNER)
+
+
 def test_a_step_name_too_long_for_a_state_is_refused() -> None:
     name = "x" * 81
     graph = GraphBuilder("Long").step("start", next=name).step(name, next="end").step("end").build()

@@ -73,7 +73,7 @@ def choose_fan_outs(
 
 def require_well_formed(graph: FlowGraph) -> None:
     """Raise GraphError with all findings if there is an error among them."""
-    findings = check(graph)
+    findings = check(graph, also=("gang",))
     if any(finding.severity == "error" for finding in findings):
         raise GraphError(graph.name, findings)
 

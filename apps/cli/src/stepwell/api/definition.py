@@ -70,7 +70,7 @@ def read_flow(cls: type[FlowSpec], file: Path, options: FlowOptions | None = Non
     Raises `DecoratorError` for a decorator that is unknown, or cannot be on the step that it is on.
     """
     graph = read_class(cls)
-    findings = check(graph)
+    findings = check(graph, also=("gang",))
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise FlowError(describe(errors, cls.__name__))

@@ -20,7 +20,7 @@ def check(context: FlowContext, as_json: bool) -> None:
     from flow_graph import read_class, render
 
     graph = read_class(context.cls)
-    findings = find(graph)
+    findings = find(graph, also=("gang",))
     if as_json:
         for finding in findings:
             print(finding.to_json())
