@@ -73,7 +73,7 @@ MISTAKES = {
     ),
     "a gang": Mistake(
         START + "    self.next(self.one, num_parallel=2)\n\n@step\ndef one(self):\n    self.next(self.j)\n\n"
-        "@step\ndef j(self, inputs):\n    len(inputs)\n    self.next(self.end)\n" + END, ("start",),
+        "@step\ndef j(self, inputs):\n    len(inputs)\n    self.next(self.end)\n" + END, ("parallel",),
     ),
     "an artifact that cannot be kept": Mistake(
         START + "    import threading\n    self.lock = [threading.Lock()]\n    self.next(self.end)\n" + END, ("self.lock", "[0]", "lock"),
