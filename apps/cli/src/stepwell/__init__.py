@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stepwell.api.current import current
     from stepwell.api.decorators.flows import project, schedule
-    from stepwell.api.decorators.kinds import batch, catch, environment, resources, retry, timeout
+    from stepwell.api.decorators.kinds import batch, catch, environment, resources, retry, secrets, timeout
+    from stepwell.api.decorators.user import USER_SKIP_STEP, UserStepDecorator, user_step_decorator
     from stepwell.api.flowspec import FlowSpec, step
     from stepwell.api.included import IncludeFile
     from stepwell.api.parameters import JSONType, Parameter
     from stepwell.client.objects import DataArtifact, Flow, Metaflow, Run, Step, Task, flows
     from stepwell.client.scope import default_namespace, get_namespace, namespace
+    from stepwell.running.runner import Runner
 
 __version__ = "0.1.0"
 
@@ -33,6 +35,10 @@ _HOMES = {
     "environment": "stepwell.api.decorators.kinds",
     "project": "stepwell.api.decorators.flows",
     "schedule": "stepwell.api.decorators.flows",
+    "secrets": "stepwell.api.decorators.kinds",
+    "UserStepDecorator": "stepwell.api.decorators.user",
+    "user_step_decorator": "stepwell.api.decorators.user",
+    "USER_SKIP_STEP": "stepwell.api.decorators.user",
     "resources": "stepwell.api.decorators.kinds",
     "batch": "stepwell.api.decorators.kinds",
     "Flow": "stepwell.client.objects",
@@ -41,6 +47,7 @@ _HOMES = {
     "Task": "stepwell.client.objects",
     "DataArtifact": "stepwell.client.objects",
     "Metaflow": "stepwell.client.objects",
+    "Runner": "stepwell.running.runner",
     "flows": "stepwell.client.objects",
     "namespace": "stepwell.client.scope",
     "get_namespace": "stepwell.client.scope",
@@ -48,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "USER_SKIP_STEP",
     "DataArtifact",
     "Flow",
     "FlowSpec",
@@ -56,8 +64,10 @@ __all__ = [
     "Metaflow",
     "Parameter",
     "Run",
+    "Runner",
     "Step",
     "Task",
+    "UserStepDecorator",
     "__version__",
     "batch",
     "catch",
@@ -71,21 +81,21 @@ __all__ = [
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
+    "user_step_decorator",
 ]
 
 _NOT_BUILT_YET = frozenset(
     [
         "Config",
         "Deployer",
-        "Runner",
         "card",
         "conda",
         "exit_hook",
         "parallel",
         "pypi",
-        "secrets",
         "trigger",
         "trigger_on_finish",
     ]

@@ -12,8 +12,10 @@ StepwellError
 │   └── MissingInMerge        `merge_artifacts` was asked for a name that no input has
 ├── TimeoutException          a step took longer than its `@timeout`
 ├── RecordError               a record is damaged, or from a later version
+├── SecretsError              a secret that a step needs cannot be had
 ├── SettingsError             a setting is missing or wrong
 ├── RunFailed                 a run ended without success
+├── RunnerError               a `Runner` could not start a run, or lost it
 ├── NotBuiltYet               a capability that this version does not have
 └── ClientError
     ├── NotFound              no such flow, run, step, task or artifact
@@ -103,6 +105,10 @@ class RecordError(StepwellError):
     """A record in the datastore is damaged, or was written by a later version of stepwell."""
 
 
+class SecretsError(StepwellError):
+    """A secret that a step needs cannot be had; the message never tells a value."""
+
+
 class SettingsError(StepwellError):
     """A setting is missing or wrong."""
 
@@ -121,6 +127,10 @@ class RunInterrupted(RunFailed):
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + number if number == signal.SIGTERM else 1
+
+
+class RunnerError(StepwellError):
+    """A `Runner` could not start a run, or cannot tell which it is."""
 
 
 class NotBuiltYet(StepwellError):

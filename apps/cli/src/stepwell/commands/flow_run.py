@@ -88,6 +88,11 @@ def _options() -> list[click.Parameter]:
             type=click.Path(dir_okay=False, path_type=Path),
             help="Write the run's id into this file.",
         ),
+        click.Option(
+            ["--runner-attribute-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write the flow's name and the run's id into this file, as JSON: for programs that start runs.",
+        ),
         click.Option(["--fresh"], is_flag=True, help="Give every task an interpreter of its own instead of a fork."),
     ]
 
@@ -110,4 +115,5 @@ def _run_options(context: FlowContext, given: dict[str, Any]) -> RunOptions:
         fresh=given["fresh"],
         quiet=context.quiet,
         run_id_file=given["run_id_file"],
+        runner_attribute_file=given["runner_attribute_file"],
     )

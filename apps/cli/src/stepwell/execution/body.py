@@ -1,9 +1,10 @@
-"""Run a step's body inside what its decorators put around it: a limit of time, and what happens to its failure."""
+"""Run a step's body inside what its decorators put around it: a limit of time, secrets, what becomes of its failure."""
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,12 +12,15 @@ from types import FrameType
 from typing import Any
 
 from stepwell.api.caught import CaughtException
-from stepwell.api.decorators.kinds import Catch, Timeout
+from stepwell.api.decorators.kinds import Catch, Secrets, Timeout
+from stepwell.api.decorators.user import attached_by_user
 from stepwell.api.definition import FlowDefinition
 from stepwell.api.transitions import static_transition
 from stepwell.errors import TimeoutException
 from stepwell.execution.context import TaskContext
 from stepwell.execution.records import find_failure
+from stepwell.execution.secrets import set_secrets
+from stepwell.execution.wrapping import wrapped
 from stepwell.tracebacks import users_part, without_ours
 
 _SECONDS_TO_STOP = 5.0
@@ -35,7 +39,9 @@ def run_body(body: Callable[..., None], arguments: tuple[Any, ...], flow: FlowDe
     else:
         try:
             with _time_limit(flow.decorator(spec.step, Timeout), spec.step):
-                body(*arguments)
+                if wanted := flow.decorator(spec.step, Secrets):
+                    set_secrets(wanted, os.environ)
+                wrapped(body, attached_by_user(body), flow.graph[spec.step], context)(*arguments)
         except (Exception, SystemExit) as error:
             if catch is None or spec.attempt < tries - 1:
                 raise

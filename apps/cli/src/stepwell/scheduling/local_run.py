@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import threading
 import time
@@ -42,6 +43,15 @@ class RunOptions:
     fresh: bool = False
     quiet: bool = False
     run_id_file: Path | None = None
+    runner_attribute_file: Path | None = None
+
+    def announce(self, claimed: RunRecord) -> None:
+        """Say in the files that the caller asked for which run it is."""
+        if self.run_id_file:
+            self.run_id_file.write_text(claimed.run_id, encoding="utf-8")
+        if self.runner_attribute_file:
+            facts = {"flow_name": claimed.flow, "run_id": claimed.run_id}
+            self.runner_attribute_file.write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
 @attrs.frozen
@@ -104,8 +114,7 @@ def _see_through(flow: FlowDefinition, begin: Begin, settings: Settings, options
     with open_store(metadata_url(settings), **service_options(settings)) as metadata:
         beginning = begin(stores, metadata, user)
         run, claimed = _claim(flow, stores, metadata, beginning, user, options.tags)
-        if options.run_id_file:
-            options.run_id_file.write_text(claimed.run_id, encoding="utf-8")
+        options.announce(claimed)
         recorder = Recorder(metadata, run, console.warn)
         schedule = Schedule(flow, claimed, stores, recorder, console, options.limits, beginning.origin)
         console.event(f"Workflow starting (run-id {claimed.run_id}):")

@@ -80,6 +80,50 @@ class Environment(StepDecorator):
     vars: Mapping[str, str] = attrs.field(factory=dict, converter=_as_text)
 
 
+SECRET_TYPES = ("inline", "environment", "aws-secrets-manager")
+
+
+@attrs.frozen
+class SecretSource:
+    """Where secrets come from: `type` is the backend, `id` the secret's name there, `role` whom to be to read it."""
+
+    type: str
+    id: str = ""
+    options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    role: str | None = None
+
+
+def _as_sources(given: Any) -> tuple[SecretSource, ...]:
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(f"sources takes a list, not a {type(given).__name__}")
+    return tuple(_as_source(one) for one in given)
+
+
+def _as_source(given: Any) -> SecretSource:
+    if isinstance(given, str):
+        kind, dot, name = given.partition(".")
+        return SecretSource(kind, name) if dot and kind in SECRET_TYPES else SecretSource("aws-secrets-manager", given)
+    if not isinstance(given, Mapping) or not set(given) <= {"type", "id", "options", "role"}:
+        raise TypeError("a source is a secret's name, or a dictionary of type, id, options and role")
+    if given.get("type") not in SECRET_TYPES:
+        raise ValueError(f"a source's type is one of {', '.join(SECRET_TYPES)}, not {given.get('type')!r}")
+    return SecretSource(**given)
+
+
+@attrs.frozen
+class Secrets(StepDecorator):
+    """Set environment variables of a step from secrets, which are fetched where it runs and are kept nowhere.
+
+    A source is a name in AWS Secrets Manager, `environment.NAME` for a variable that holds JSON, or a dictionary.
+    `role` is assumed to read them; a variable that is set already stays, which is an error, unless `allow_override`.
+    """
+
+    name: ClassVar[str] = "secrets"
+    sources: tuple[SecretSource, ...] = attrs.field(factory=tuple, converter=_as_sources)
+    role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    allow_override: bool = attrs.field(default=False, validator=instance_of(bool))
+
+
 @attrs.frozen
 class Resources(StepDecorator):
     """What a step needs from a cluster: `cpu` cores, `memory` in MiB, `gpu` devices. No effect on a laptop."""
@@ -104,11 +148,12 @@ class Batch(StepDecorator):
     execution_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 
 
-KINDS: tuple[type[StepDecorator], ...] = (Retry, Catch, Timeout, Environment, Resources, Batch)
+KINDS: tuple[type[StepDecorator], ...] = (Retry, Catch, Timeout, Environment, Secrets, Resources, Batch)
 
 retry = usable(Retry)
 catch = usable(Catch)
 timeout = usable(Timeout)
 environment = usable(Environment)
+secrets = usable(Secrets)
 resources = usable(Resources)
 batch = usable(Batch)
