@@ -1,0 +1,1 @@
+"""Runs started from Python: in tests, in notebooks."""
