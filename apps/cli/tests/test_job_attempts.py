@@ -1,0 +1,61 @@
+"""A job's attempts: what its environment says of decorators, and what `@catch` makes of a try that was killed."""
+
+from __future__ import annotations
+
+import subprocess
+
+from conftest import Project
+
+FLOW = """
+import os
+from stepwell import FlowSpec, catch, current, project, retry, step
+
+
+@project(name="apples")
+class TestFlow(FlowSpec):
+    colour = os.environ.get("COLOUR", "none")
+
+    @step
+    def start(self):
+        print("in the body, attempt", current.retry_count, current.branch_name)
+        os._exit(0)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print("colour", self.colour, "failure", getattr(self, "failure").type)
+
+
+if __name__ == "__main__":
+    TestFlow()
+"""
+OPTIONS = '{"added": ["catch:var=failure", "retry:times=1"], "production": true}'
+
+
+def job(project: Project, step: str, attempt: int) -> subprocess.CompletedProcess[str]:
+    """Run one attempt of a step as its job does."""
+    return project.python(
+        "-c",
+        "import sys; from stepwell.deploying.job import main; sys.exit(main('.'))",
+        STEPWELL_FLOW="TestFlow",
+        STEPWELL_FLOW_FILE="flow.py",
+        STEPWELL_STEP=step,
+        STEPWELL_EXECUTION="one",
+        STEPWELL_DATASTORE_ROOT=str(project.path / "store"),
+        STEPWELL_FLOW_OPTIONS=OPTIONS,
+        AWS_BATCH_JOB_ATTEMPT=str(attempt),
+        COLOUR="blue",
+    )
+
+
+def test_the_attempt_after_the_last_try_says_what_happened_instead_of_running_the_body(project: Project) -> None:
+    project.write(FLOW)
+    tries = [job(project, "start", attempt) for attempt in (1, 2)]
+    for number, one in enumerate(tries):
+        assert f"in the body, attempt {number} prod" in one.stdout, one.stderr
+    last = job(project, "start", 3)
+    assert last.returncode == 0, last.stderr
+    assert "in the body" not in last.stdout
+    end = job(project, "end", 1)
+    assert end.returncode == 0, end.stderr
+    assert "colour blue failure TaskDied" in end.stdout
