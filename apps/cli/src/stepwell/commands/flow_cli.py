@@ -15,6 +15,7 @@ from stepwell.api.options import FlowOptions
 from stepwell.commands.dump import flow_dump
 from stepwell.commands.flow_checking import check, draw, show
 from stepwell.commands.flow_context import FlowContext
+from stepwell.commands.flow_external import init_command, step_command
 from stepwell.commands.flow_production import step_functions
 from stepwell.commands.flow_run import resume_command, run_command
 from stepwell.commands.flow_tag import tag
@@ -110,8 +111,8 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
             context.invoke(check)
 
     group.params.extend(_project_options(cls))
-    own = (run_command(cls), resume_command(), step_functions(cls))
-    for command in (*own, check, show, draw, flow_dump, flow_logs, tag, _version):
+    own = (run_command(cls), resume_command(), init_command(cls), step_functions(cls))
+    for command in (*own, check, show, draw, flow_dump, flow_logs, tag, step_command, _version):
         group.add_command(command)
     return group
 
