@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import nox
@@ -32,7 +33,7 @@ PACKAGES = {
     "metadata_service": ("apps/metadata_service", "embedded", "", ("meta_client",)),
 }
 
-nox.options.sessions = ["lint", *PACKAGES, "faults", "validators", "oldest", "wheels", "docs", "e2e"]
+nox.options.sessions = ["lint", *PACKAGES, "s3", "faults", "validators", "oldest", "wheels", "docs", "e2e"]
 
 
 def distribution(package: str) -> str:
@@ -79,16 +80,29 @@ def run_pytest(session: nox.Session, *arguments: str, **environment: str) -> Non
     )  # fmt: skip
 
 
+# Folders of tests with a session of their own, so that a package's session stays quick.
+SEPARATE = ("s3", "faults", "validators")
+
+
 def test_package(session: nox.Session, package: str) -> None:
     install_wheel(session, package, *CONSTRAINTS)
-    run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
+    run_pytest(session, *tests_of(package, without=SEPARATE))
 
 
-def slow_tests(package: str) -> list[str]:
-    """Test folders with a session of their own."""
-    return [
-        path for name in ("faults", "validators") if (ROOT / (path := f"{PACKAGES[package][0]}/tests/{name}")).is_dir()
-    ]
+def tests_of(package: str, without: Iterable[str]) -> list[str]:
+    """A package's tests for pytest, some folders left out."""
+    folder = f"{PACKAGES[package][0]}/tests"
+    return [folder, *(f"--ignore={folder}/{name}" for name in without if (ROOT / folder / name).is_dir())]
+
+
+def with_tests_in(name: str) -> list[str]:
+    """The packages that have such a folder of tests."""
+    return [package for package, (folder, *_) in PACKAGES.items() if (ROOT / folder / "tests" / name).is_dir()]
+
+
+def test_separately(session: nox.Session, package: str, name: str) -> None:
+    install_wheel(session, package, *CONSTRAINTS)
+    run_pytest(session, f"{PACKAGES[package][0]}/tests/{name}")
 
 
 def session_of(package: str) -> None:
@@ -104,20 +118,24 @@ for name in PACKAGES:
 
 
 @nox.session
-@nox.parametrize(
-    "package", [name for name, (folder, *_) in PACKAGES.items() if (ROOT / folder / "tests/faults").is_dir()]
-)
-def faults(session: nox.Session, package: str) -> None:
-    """Kills, damage, full disks and hostile servers against a package."""
-    install_wheel(session, package, *CONSTRAINTS)
-    run_pytest(session, f"{PACKAGES[package][0]}/tests/faults")
+@nox.parametrize("package", with_tests_in("s3"))
+def s3(session: nox.Session, package: str) -> None:
+    """Test a package against a real S3 server."""
+    test_separately(session, package, "s3")
 
 
 @nox.session
-def validators(session: nox.Session) -> None:
+@nox.parametrize("package", with_tests_in("faults"))
+def faults(session: nox.Session, package: str) -> None:
+    """Kills, damage, full disks and hostile servers against a package."""
+    test_separately(session, package, "faults")
+
+
+@nox.session
+@nox.parametrize("package", with_tests_in("validators"))
+def validators(session: nox.Session, package: str) -> None:
     """Check the golden state machines with a validator from npm."""
-    install_wheel(session, "sched_sfn", *CONSTRAINTS)
-    run_pytest(session, "libs/sched_sfn/tests/validators")
+    test_separately(session, package, "validators")
 
 
 @nox.session
@@ -125,7 +143,7 @@ def validators(session: nox.Session) -> None:
 def oldest(session: nox.Session, package: str) -> None:
     """Test a library with the oldest versions that its ranges allow."""
     install_wheel(session, package, *UNPINNED, "--resolution", "lowest-direct", direct=True)
-    run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
+    run_pytest(session, *tests_of(package, without=("faults", "validators")))
 
 
 @nox.session
@@ -133,7 +151,7 @@ def oldest(session: nox.Session, package: str) -> None:
 def newest(session: nox.Session, package: str) -> None:
     """Test a package with the newest versions there are."""
     install_wheel(session, package, *UNPINNED, "--upgrade", direct=True)
-    run_pytest(session, f"{PACKAGES[package][0]}/tests", *(f"--ignore={path}" for path in slow_tests(package)))
+    run_pytest(session, *tests_of(package, without=("faults", "validators")))
 
 
 def install_everything(session: nox.Session) -> None:

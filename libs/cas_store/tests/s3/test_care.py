@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from cas_store import ContentStore, MemoryBackend, S3Backend, sync
 from cas_store.renewing import renew
 from stepwell_testing.s3 import S3Server
 
 NOISE = random.Random(0).randbytes(9 * 1024 * 1024)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with S3Server() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        yield running
 
 
 def test_a_store_in_s3_is_checked_counted_swept_and_copied(server: S3Server) -> None:

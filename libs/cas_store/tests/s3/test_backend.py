@@ -19,27 +19,16 @@ MIB = 1024 * 1024
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with S3Server() as running:
-        yield running
-
-
 @pytest.fixture
-def url(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty place; the environment leads to it."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+def url(server: S3Server) -> str:
+    """An empty place."""
     return f"s3://{server.bucket}/place-{next(NUMBERS)}"
 
 
 @pytest.fixture(scope="module")
 def client(server: S3Server) -> Any:
     """One for all: making a client takes longer than most tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        return make_client(server.url, 16)
+    return make_client(server.url, 16)
 
 
 class TestS3(BackendContract):
