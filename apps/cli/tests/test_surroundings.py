@@ -99,6 +99,13 @@ def test_the_environment_is_set_before_the_flow_is_imported(project: Project, op
     assert "then None None" in done.stdout
 
 
+def test_a_task_that_another_program_starts_sees_the_environment_in_its_step(project: Project) -> None:
+    project.flow(SEES)
+    run_id = project.python("flow.py", "init").stdout.strip()
+    done = project.python("flow.py", "step", "start", "--run-id", run_id)
+    assert "saw None 3" in done.stdout, done.stderr
+
+
 FAILS = "@step\ndef start(self):\n    1 / 0\n    self.next(self.end)\n" + END
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -63,6 +64,7 @@ def run_one(flow: FlowDefinition, settings: Settings, spec: TaskSpec) -> TaskOut
     """Run one attempt in this process, tell the metadata store of it, and end the run after its last task."""
     stores = open_stores(settings)
     claimed = read_run(stores.records, spec.flow, spec.run_id)
+    os.environ.update(flow.variables(spec.step))  # for imports it is too late: the starter sets what those need
     outcome = run(spec, stores, flow)
     if outcome.done and spec.step == flow.graph.end:
         end_run(stores, claimed, successful=True)
