@@ -16,6 +16,7 @@ from meta_client import Step as StepEntry
 from meta_client import Task as TaskEntry
 
 from stepwell.client import foreign
+from stepwell.client.code import Code, read_code
 from stepwell.client.lineage import Lineage, item_order
 from stepwell.client.node import Node, exists, local_time
 from stepwell.client.scope import datastore, get_namespace, metadata_store
@@ -242,6 +243,13 @@ class Run(Node):
         """Whether its tasks' records were deleted: only its name and tags are left."""
         end = self._end
         return end is not None and end.removed is not None
+
+    @property
+    def code(self) -> Code | None:
+        """The code that its jobs ran with; None for a run on one machine, which needs no package of it."""
+        if self._claim.package is None:
+            return None
+        return read_code(datastore().content, self._claim.package, self._claim.file)
 
     @property
     def data(self) -> ArtifactView | None:

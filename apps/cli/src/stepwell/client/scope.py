@@ -6,6 +6,7 @@ import functools
 import json
 from typing import TYPE_CHECKING
 
+from stepwell.api.current import current
 from stepwell.config import Settings, datastore_root, load_settings, metadata_url, service_options, user_name
 from stepwell.execution.stores import Stores, stores_at
 
@@ -45,8 +46,8 @@ def default_namespace() -> str | None:
 
 
 def default_namespace_name() -> str:
-    """The namespace of whoever runs this."""
-    return f"user:{user_name(_in_force())}"
+    """The namespace of whoever runs this; in a step, that of the run, also where a job runs it as somebody else."""
+    return current.namespace or f"user:{user_name(_in_force())}"
 
 
 def metadata_store() -> MetadataStore:

@@ -21,6 +21,7 @@ COMMANDS = {
     "show": ("stepwell.commands.browse", "show", "Show a run, a step or a task."),
     "logs": ("stepwell.commands.logs", "logs", "Print what tasks printed."),
     "dump": ("stepwell.commands.dump", "dump", "Print the artifacts of tasks."),
+    "code": ("stepwell.commands.code", "code", "Save or compare the code of a run."),
     "usage": ("stepwell.commands.care", "usage", "Show who keeps how much."),
     "rm": ("stepwell.commands.care", "rm", "Remove runs."),
     "prune": ("stepwell.commands.care", "prune", "Remove old runs."),
