@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from meta_client import EmbeddedStore, Metadatum, ServiceUnavailable, Step, Task
-
 from stepwell.scheduling.recorder import Recorder
 
 

@@ -61,7 +61,7 @@ def test_a_gang_is_refused_as_the_machine_would_run_its_tasks_one_by_one() -> No
         .step("end")
         .build()
     )
-    with pytest.raises(GraphError, match="gang|parallel"):
+    with pytest.raises(GraphError, match=r"gang|parallel"):
         compile_machine(gang, RUNNER)
 
 
