@@ -1,6 +1,6 @@
 """Whole-process time of local runs, beside stock Metaflow: two steps, and a foreach of trivial tasks.
 
-    python benchmarks/bench_local.py [WIDTH]        WIDTH of the foreach, default 1000 (stock Metaflow takes minutes for it)
+python benchmarks/bench_local.py [WIDTH]        WIDTH of the foreach, default 1000 (stock Metaflow takes minutes for it)
 """
 
 from __future__ import annotations
