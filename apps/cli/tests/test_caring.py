@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from conftest import Project
-from meta_client import open_store
+from meta_client import EmbeddedStore, open_store
 
 BODY = """
 class Trap:
@@ -200,3 +201,20 @@ def test_metadata_that_got_lost_is_told_again(kept: Project) -> None:
         kept.stepwell("reindex")
         assert store.list_metadata(task) == metadata
     assert not (kept.path / "sprung").exists()
+
+
+def test_runs_are_listed_by_tag_and_state_also_those_whose_scheduler_fell_silent(kept: Project) -> None:
+    run = kept.path / ".stepwell" / "flows" / "TestFlow" / "runs" / "1"
+    (run / "ended.json").unlink()
+    (run / "end" / "t0" / "done.json").unlink()
+
+    def listed(*options: str) -> list[str]:
+        return [line.split()[0] for line in kept.stepwell("ls", "TestFlow", *options).stdout.splitlines()]
+
+    assert listed("--status", "running") == ["TestFlow/1"]
+    with EmbeddedStore(kept.path / ".stepwell" / "metadata.db", clock=lambda: time.time() - 400) as store:
+        store.heartbeat(store.get_run("TestFlow", 1))
+    assert (listed("--status", "running"), listed("--status", "lost")) == ([], ["TestFlow/1"])
+    assert listed("--tag", "good") == ["TestFlow/2"]
+    assert kept.stepwell("logs", "TestFlow/1", "--follow").returncode == 0  # nothing is waited for
+    assert kept.stepwell("ls", "--tag", "good").returncode == 2

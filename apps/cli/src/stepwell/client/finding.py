@@ -20,8 +20,9 @@ def tasks_at(pathspec: str) -> list[Task]:
 
 
 def is_over(pathspec: str) -> bool:
-    """Whether nothing that a path names will change any more: its run ended, or its tasks are done."""
+    """Whether nothing that a path names will change any more: its run ended, or was lost, or the task is done."""
     flow, run_id, *below = pathspec.split("/")
-    if Run(f"{flow}/{run_id}").finished:
+    run = Run(f"{flow}/{run_id}")
+    if run.finished or run.lost:
         return True
     return len(below) == 2 and Task(pathspec).successful

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import time
 from collections.abc import Iterable, Iterator
 
 from cas_store import MissingObject
@@ -27,6 +28,8 @@ from stepwell.errors import NotFound
 from stepwell.execution.records import EndRecord, RunRecord, find_end, find_task, read_run
 
 __all__ = ["DataArtifact", "Flow", "Metaflow", "Run", "Step", "Task", "flows"]
+
+_SILENT_SECONDS = 360
 
 
 def flows() -> list[Flow]:
@@ -237,6 +240,12 @@ class Run(Node):
             return local_time(end.ended)
         last = self.end_task
         return last.finished_at if last else None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it never ended, but its scheduler, which used to say that it lives, has said nothing for six minutes."""
+        beat = self._entry.last_heartbeat_ts
+        return beat is not None and time.time() - beat > _SILENT_SECONDS and not self.finished
 
     @property
     def removed(self) -> bool:

@@ -14,23 +14,28 @@ from stepwell.errors import InvalidPathspec
 if TYPE_CHECKING:
     from stepwell.client.objects import Run, Task
 
+STATES = ("running", "completed", "failed", "lost", "removed")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
 @click.command("ls", help="List flows; the runs of FLOW, newest first; or what FLOW/RUN, FLOW/RUN/STEP holds.")
 @click.argument("pathspec", default="")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Runs to list.")
+@click.option("--tag", "tags", multiple=True, help="Only runs with this tag; may be repeated.")
+@click.option("--status", type=click.Choice(STATES), help="Only runs in this state.")
 @everywhere
 @as_json
-def ls(pathspec: str, limit: int, everywhere: bool, as_json: bool) -> None:
+def ls(pathspec: str, limit: int, tags: tuple[str, ...], status: str | None, everywhere: bool, as_json: bool) -> None:
     """List one level of what there is."""
+    if (tags or status) and (not pathspec or "/" in pathspec):
+        raise click.UsageError("--tag and --status choose among the runs of a flow: name FLOW")
     if everywhere:
         look_everywhere()
-    for row in _rows(pathspec, limit):
+    for row in _rows(pathspec, limit, tags, status):
         print(json.dumps(row) if as_json else "  ".join(str(value) for value in row.values()))
 
 
-def _rows(pathspec: str, limit: int) -> Iterator[dict[str, Any]]:
+def _rows(pathspec: str, limit: int, tags: tuple[str, ...], status: str | None) -> Iterator[dict[str, Any]]:
     from itertools import islice
 
     from stepwell.client.objects import Flow, Run, Step, flows
@@ -39,7 +44,8 @@ def _rows(pathspec: str, limit: int) -> Iterator[dict[str, Any]]:
     if depth == 0:
         yield from ({"flow": flow.id} for flow in flows())
     elif depth == 1:
-        yield from (_run_row(run) for run in islice(Flow(pathspec), limit))
+        rows = (_run_row(run) for run in Flow(pathspec).runs(*tags))
+        yield from islice((row for row in rows if status in (None, row["status"])), limit)
     elif depth == 2:
         yield from ({"step": step.pathspec} for step in reversed(list(Run(pathspec))))
     elif depth == 3:
@@ -64,8 +70,8 @@ def _task_row(task: Task) -> dict[str, Any]:
 def _status(of: Run | Task) -> str:
     from stepwell.client.objects import Run
 
-    if isinstance(of, Run) and of.removed:
-        return "removed"
+    if isinstance(of, Run) and (of.removed or of.lost):
+        return "removed" if of.removed else "lost"
     if of.successful:
         return "completed"
     return "failed" if of.finished else "running"
