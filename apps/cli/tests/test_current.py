@@ -52,6 +52,25 @@ def test_a_step_can_ask_about_its_task(project: Project, options: tuple[str, ...
     }
 
 
+ELSEWHERE = """
+@step
+def start(self):
+    print("run", current.run.pathspec, current.task.pathspec, current.namespace == get_namespace())
+    self.next(self.end)
+
+@step
+def end(self):
+    pass
+"""
+
+
+def test_the_client_looks_into_the_runs_namespace_whoever_the_process_is(project: Project) -> None:
+    project.flow(ELSEWHERE)
+    run_id = project.python("flow.py", "init").stdout.strip()
+    done = project.python("flow.py", "step", "start", "--run-id", run_id, STEPWELL_USER="container")
+    assert f"run TestFlow/{run_id} TestFlow/{run_id}/start/t0 True" in done.stdout, done.stderr
+
+
 def test_outside_a_task_there_is_nothing_to_tell() -> None:
     assert not current.is_running_flow
     assert current.run_id is current.tags is current.run is current.graph is None

@@ -23,7 +23,7 @@ class TestFlow(FlowSpec):
 
     @step
     def end(self):
-        print("colour", self.colour, "failure", getattr(self, "failure").type)
+        print(current.task.pathspec, "colour", self.colour, "failure", getattr(self, "failure").type)
 
 
 if __name__ == "__main__":
@@ -53,9 +53,10 @@ def test_the_attempt_after_the_last_try_says_what_happened_instead_of_running_th
     tries = [job(project, "start", attempt) for attempt in (1, 2)]
     for number, one in enumerate(tries):
         assert f"in the body, attempt {number} prod" in one.stdout, one.stderr
+        assert one.returncode == 1, "a step that is not done is no success, whatever its process says"
     last = job(project, "start", 3)
     assert last.returncode == 0, last.stderr
     assert "in the body" not in last.stdout
     end = job(project, "end", 1)
     assert end.returncode == 0, end.stderr
-    assert "colour blue failure TaskDied" in end.stdout
+    assert "TestFlow/sfn-one/end/t0 colour blue failure TaskDied" in end.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -16,10 +16,10 @@ from stepwell.config import Settings, metadata_url, service_options, user_name
 from stepwell.deploying.job import JobTask, resolve
 from stepwell.errors import FlowError, NotFound
 from stepwell.execution.claims import claim_numbered_run, end_run, new_claim, save_values, system_tags
-from stepwell.execution.history import attempt_history, step_history, task_history
+from stepwell.execution.history import Record, attempt_history, step_history, task_history
 from stepwell.execution.records import RunRecord, done_name, find_failure, find_task, read_run
 from stepwell.execution.spec import TaskOutcome, TaskSpec
-from stepwell.execution.stores import Stores, open_stores
+from stepwell.execution.stores import open_stores
 from stepwell.execution.task import run
 
 
@@ -64,11 +64,15 @@ def run_one(flow: FlowDefinition, settings: Settings, spec: TaskSpec) -> TaskOut
     """Run one attempt in this process, tell the metadata store of it, and end the run after its last task."""
     stores = open_stores(settings)
     claimed = read_run(stores.records, spec.flow, spec.run_id)
+    begun = [*step_history(claimed, spec.step), *task_history(spec)]
+    _tell(begun, settings)
     os.environ.update(flow.variables(spec.step))  # for imports it is too late: the starter sets what those need
     outcome = run(spec, stores, flow)
     if outcome.done and spec.step == flow.graph.end:
         end_run(stores, claimed, successful=True)
-    _tell(spec, claimed, stores, settings)
+    record = find_task(stores.records, spec.flow, spec.run_id, spec.step, spec.task_id)
+    failure = find_failure(stores.records, spec.flow, spec.run_id, spec.step, spec.task_id, spec.attempt)
+    _tell([*begun, *attempt_history(spec, record, None if record else failure, stores)], settings)
     return outcome
 
 
@@ -78,15 +82,12 @@ def outcome_of(settings: Settings, spec: TaskSpec) -> dict[str, Any]:
     return attrs.asdict(record.transition) if record else {}
 
 
-def _tell(spec: TaskSpec, claimed: RunRecord, stores: Stores, settings: Settings) -> None:
+def _tell(history: Sequence[Record], settings: Settings) -> None:
     """The metadata store may be away: the task is done all the same (`stepwell reindex` tells it later)."""
     from meta_client import MetaClientError, open_store
 
-    record = find_task(stores.records, spec.flow, spec.run_id, spec.step, spec.task_id)
-    failure = find_failure(stores.records, spec.flow, spec.run_id, spec.step, spec.task_id, spec.attempt)
-    history = attempt_history(spec, record, None if record else failure, stores)
     try:
         with open_store(metadata_url(settings), **service_options(settings)) as metadata:
-            metadata.register_many([*step_history(claimed, spec.step), *task_history(spec), *history])
+            metadata.register_many(history)
     except MetaClientError as error:
         print(f"Warning: the metadata store was not told of this task: {error}", file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from flow_graph import Outcome, foreach_frames, task_id, task_inputs
 
 from stepwell.api.definition import FlowDefinition, read_flow
 from stepwell.execution.logs import LogBuffer, log_name
-from stepwell.execution.records import read_run, read_task
+from stepwell.execution.records import find_task, read_run, read_task
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores, stores_at
 from stepwell.execution.task import run
@@ -78,7 +78,10 @@ def production_run_id(execution: str) -> str:
 
 
 def main(folder: str) -> int:
-    """Run the task that the environment names, from the code unpacked into `folder`; gives the exit status."""
+    """Run the task that the environment names, from the code unpacked into `folder`.
+
+    Gives the exit status: 0 if and only if the task is done, however its process ended.
+    """
     task = read_environment(os.environ)
     stores = stores_at(os.environ[ROOT], os.environ.get(S3_ENDPOINT) or None)
     file = Path(folder) / os.environ[FLOW_FILE]
@@ -88,7 +91,13 @@ def main(folder: str) -> int:
     log = supervisor.watch(launcher, TaskSpec(task.flow, task.run_id, task.step, task.task_id, task.attempt))
     if log:
         stores.records.replace(log_name(task.flow, task.run_id, task.step, task.task_id, task.attempt), log)
-    return 1 if supervisor.end.reason else 0
+    if find_task(stores.records, task.flow, task.run_id, task.step, task.task_id) is not None:
+        return 0
+    print(
+        f"stepwell: the step is not done: {supervisor.end.reason or 'its process ended first (os._exit?)'}",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _run_here(task: JobTask, stores: Stores, file: Path) -> int:
@@ -101,10 +110,12 @@ def _run_here(task: JobTask, stores: Stores, file: Path) -> int:
         flow = read_flow(load_flow(file), file, read_options(os.environ))
         production = os.environ.get(EXECUTION)
         if production:
-            from stepwell.deploying.production_run import claim_production_run, register
+            from stepwell.deploying.production_run import announce, claim_production_run, register
 
             claim_production_run(flow, task, stores, production, os.environ.get(PARAMETERS, "{}"))
         spec = resolve(task, flow, stores)
+        if production:
+            announce(spec, stores)
         outcome = run(spec, stores, flow)
         if production:
             register(flow, spec, stores)
@@ -163,5 +174,3 @@ class _Supervisor:
     def exited(self, spec: TaskSpec, end: Exit) -> None:
         """See `Listener`."""
         self.end, self._over = end, True
-        if end.reason:
-            print(f"stepwell: {end.reason}", file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cas_store import Reference
@@ -18,7 +18,7 @@ from stepwell.api.parameters import ParameterContext, values_of_run
 from stepwell.config import load_settings, metadata_url, service_options
 from stepwell.errors import ParameterError
 from stepwell.execution.claims import claim, end_run, new_claim, save_values, system_tags
-from stepwell.execution.history import attempt_history, step_history, task_history
+from stepwell.execution.history import Record, attempt_history, step_history, task_history
 from stepwell.execution.records import RunRecord, find_failure, find_task, read_run
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores
@@ -79,6 +79,11 @@ def save_parameters(flow: FlowDefinition, stores: Stores, given: Any, user: str)
     return {**save_values(stores, values, "parameter"), **included}
 
 
+def announce(spec: TaskSpec, stores: Stores) -> None:
+    """Tell the metadata service that an attempt begins, so that the task can be found while it runs."""
+    _tell(read_run(stores.records, spec.flow, spec.run_id), spec, [])
+
+
 def register(flow: FlowDefinition, spec: TaskSpec, stores: Stores) -> None:
     """Tell the metadata service of a finished attempt, and end the run after its last task.
 
@@ -89,11 +94,14 @@ def register(flow: FlowDefinition, spec: TaskSpec, stores: Stores) -> None:
     if record and spec.step == flow.graph.end:
         end_run(stores, claimed, successful=True)
     failure = find_failure(stores.records, spec.flow, spec.run_id, spec.step, spec.task_id, spec.attempt)
+    _tell(claimed, spec, attempt_history(spec, record, None if record else failure, stores))
+
+
+def _tell(claimed: RunRecord, spec: TaskSpec, history: Sequence[Record]) -> None:
     settings = load_settings()
     try:
         with open_store(metadata_url(settings), **service_options(settings)) as store:
             _create_run(store, claimed)
-            history = attempt_history(spec, record, None if record else failure, stores)
             store.register_many([*step_history(claimed, spec.step), *task_history(spec), *history])
     except MetaClientError as error:
         print(f"stepwell: the metadata service was not told of this task: {error}", file=sys.stderr, flush=True)

@@ -91,7 +91,7 @@ def _time_limit(timeout: Timeout | None, step: str) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, timeout.total)
-    faulthandler.dump_traceback_later(timeout.total + _SECONDS_TO_STOP, exit=True)
+    faulthandler.dump_traceback_later(timeout.total + _SECONDS_TO_STOP, exit=True, file=2)
     try:
         yield
     finally:
