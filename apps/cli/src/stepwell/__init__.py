@@ -90,9 +90,13 @@ __all__ = [
 _NOT_BUILT_YET = frozenset(
     [
         "Config",
+        "ConfigValue",
         "Deployer",
+        "FlowMutator",
+        "StepMutator",
         "card",
         "conda",
+        "config_expr",
         "exit_hook",
         "parallel",
         "pypi",
