@@ -383,3 +383,20 @@ def test_another_users_runs_are_outside_the_namespace(project: Project) -> None:
     assert done.returncode == 1
     assert "namespace" in done.stderr
     assert project.stepwell("show", "TestFlow/1", "--all").returncode == 0
+
+
+def test_the_first_and_the_last_step_may_be_called_otherwise(project: Project) -> None:
+    project.flow(
+        """
+        @step(start=True)
+        def begin(self):
+            self.x = 1
+            self.next(self.finish)
+
+        @step(end=True)
+        def finish(self):
+            print("x is", self.x)
+        """
+    )
+    assert "x is 1" in project.run().stdout
+    assert project.client('print(Flow("TestFlow").latest_run.data.x)') == "1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from stepwell.api.parameters import Parameter
 from stepwell.api.transitions import read_transition
@@ -20,10 +20,21 @@ F = TypeVar("F", bound=Callable[..., None])
 show_mistakes_in_one_line(say_error)
 
 
-def step(function: F) -> F:
-    """Mark a method of a flow as one of its steps."""
-    function.is_step = True  # type: ignore[attr-defined]
-    return function
+@overload
+def step(function: F) -> F: ...
+@overload
+def step(*, start: bool = False, end: bool = False) -> Callable[[F], F]: ...
+def step(function: F | None = None, *, start: bool = False, end: bool = False) -> F | Callable[[F], F]:
+    """Mark a method of a flow as one of its steps.
+
+    `@step(start=True)` and `@step(end=True)` mark the first and the last one where they are not called so; one may be both.
+    """
+
+    def mark(function: F) -> F:
+        function.is_step = True  # type: ignore[attr-defined]
+        return function
+
+    return mark if function is None else mark(function)
 
 
 class FlowSpec:
