@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Project
+from stepwell.running.executing import ExecutingRun
 
 BODY = """
 alpha = Parameter("alpha", default=1)
@@ -103,9 +104,15 @@ def test_runs_go_on_in_the_background_and_are_followed(started: Project) -> None
 def test_leaving_the_block_ends_what_still_runs(started: Project) -> None:
     from stepwell import Runner
 
-    async def leave() -> object:
+    async def printed(running: ExecutingRun, text: str) -> None:
+        async for _, line in running.stream_log("stdout"):
+            if text in line:
+                return
+
+    async def leave() -> ExecutingRun:
         with Runner("flow.py", show_output=False, env={"SLEEP": "60"}) as runner:
             running = await runner.async_run()
+            await asyncio.wait_for(printed(running, "alpha"), 60)
             assert not running.run.finished
         return running
 
