@@ -8,7 +8,9 @@ from stepwell import FlowSpec, Parameter, step
 class DelayStats(FlowSpec):
     """Counts and delays of 336,776 flights by airline, worked out month by month and put together in a join."""
 
-    late_after = Parameter("late-after", default=15, help="A flight is late if it arrives more minutes behind schedule.")
+    late_after = Parameter(
+        "late-after", default=15, help="A flight is late if it arrives more minutes behind schedule."
+    )
     bins = np.arange(-90, 1300)
 
     @step

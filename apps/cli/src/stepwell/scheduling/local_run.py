@@ -29,6 +29,7 @@ from stepwell.scheduling.launchers import ForkLauncher, FreshLauncher, Launcher,
 from stepwell.scheduling.recorder import Recorder
 from stepwell.scheduling.resuming import Origin, find_origin
 from stepwell.scheduling.schedule import Limits, Schedule
+from stepwell.scheduling.signals import held_signals
 
 if TYPE_CHECKING:
     from meta_client import MetadataStore, Run
@@ -111,8 +112,9 @@ def _see_through(flow: FlowDefinition, begin: Begin, settings: Settings, options
     console = Console(options.quiet)
     if why_not:
         console.warn(f"Every task gets a fresh interpreter, which is slower: {why_not}")
-    with open_store(metadata_url(settings), **service_options(settings)) as metadata:
+    with open_store(metadata_url(settings), **service_options(settings)) as metadata, contextlib.ExitStack() as stack:
         beginning = begin(stores, metadata, user)
+        stack.enter_context(held_signals())
         run, claimed = _claim(flow, stores, metadata, beginning, user, options.tags)
         options.announce(claimed)
         recorder = Recorder(metadata, run, console.warn)

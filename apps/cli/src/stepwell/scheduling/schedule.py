@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 from flow_graph import Outcome, PlannedTask, TaskName, Traversal, foreach_frames
@@ -27,6 +26,7 @@ from stepwell.scheduling.launchers import Exit, Launcher
 from stepwell.scheduling.loop import EventLoop
 from stepwell.scheduling.recorder import Recorder
 from stepwell.scheduling.resuming import Origin
+from stepwell.scheduling.signals import handled_signals
 
 _SECONDS_TO_END = 5.0
 
@@ -265,7 +265,7 @@ class Schedule:
         self._fail(None, f"The run was interrupted by {name}.")
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
-        return _handled_signals(self.loop, self._on_signal)
+        return handled_signals(self.loop, self._on_signal)
 
     def _on_signal(self, number: int) -> None:
         self._interrupted = self._interrupted or number
@@ -281,28 +281,3 @@ class Schedule:
 
 def _key(spec: TaskSpec) -> str:
     return f"{spec.step}/{spec.task_id}"
-
-
-@contextlib.contextmanager
-def _handled_signals(loop: EventLoop, handle: Callable[[int], None]) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM are events of the loop."""
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
-
-    def read() -> None:
-        for number in os.read(reader, 16):
-            handle(number)
-
-    loop.add_reader(reader, read)
-    old_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    old = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(old_wakeup)
-        loop.remove_reader(reader)
-        os.close(reader)
-        os.close(writer)
