@@ -41,6 +41,10 @@ def distribution(package: str) -> str:
     return "stepwell" if package == "cli" else f"stepwell-{package.replace('_', '-')}"
 
 
+# A wheel built anew has the same name and version as the last one: uv must not take it from its cache.
+FRESH = [word for name in PACKAGES for word in ("--refresh-package", distribution(name))]
+
+
 def build(session: nox.Session, *packages: str) -> Path:
     """Build wheels of packages; gives the folder that holds them."""
     folder = Path(session.create_tmp()).resolve() / "wheels"
@@ -59,7 +63,7 @@ def install_wheel(session: nox.Session, package: str, *options: str, direct: boo
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *options, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3", "--group", f"{folder}/pyproject.toml:test",
+        *options, *FRESH, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3", "--group", f"{folder}/pyproject.toml:test",
         *(requirements(package) if direct else []), *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
 
@@ -164,7 +168,7 @@ def install_everything(session: nox.Session) -> None:
         "stepwell-metadata-service[embedded]",
     )
     session.install(
-        *CONSTRAINTS, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
+        *CONSTRAINTS, *FRESH, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
     )  # fmt: skip
 
 
