@@ -63,7 +63,8 @@ def install_wheel(session: nox.Session, package: str, *options: str, direct: boo
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *options, *FRESH, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3", "--group", f"{folder}/pyproject.toml:test",
+        *options, *FRESH, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3",
+        "--group", f"{folder}/pyproject.toml:test",
         *(requirements(package) if direct else []), *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
 
