@@ -42,7 +42,8 @@ def distribution(package: str) -> str:
 
 
 # A wheel built anew has the same name and version as the last one: uv must not take it from its cache.
-FRESH = [word for name in PACKAGES for word in ("--refresh-package", distribution(name))]
+# Compiled, as the tests start many interpreters.
+FRESH = ["--compile-bytecode", *(word for name in PACKAGES for word in ("--refresh-package", distribution(name)))]
 
 
 def build(session: nox.Session, *packages: str) -> Path:
@@ -91,7 +92,9 @@ SEPARATE = ("s3", "faults", "validators")
 
 def test_package(session: nox.Session, package: str) -> None:
     install_wheel(session, package, *CONSTRAINTS)
-    run_pytest(session, *tests_of(package, without=SEPARATE))
+    # the command line's tests wait for the processes that they start: as many at once as there are cores
+    workers = ("-n", "auto", "--dist", "worksteal") if package == "cli" else ()
+    run_pytest(session, *workers, *tests_of(package, without=SEPARATE))
 
 
 def tests_of(package: str, without: Iterable[str]) -> list[str]:

@@ -81,3 +81,11 @@ def in_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     scope.default_namespace()
     yield lambda: project
     scope.default_namespace()
+
+
+@pytest.fixture
+def libraries_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This suite runs without the libraries that only AWS needs."""
+    from stepwell.deploying import package
+
+    monkeypatch.setattr(package, "LIBRARIES", ("stepwell", "cas_store", "flow_graph", "meta_client"))

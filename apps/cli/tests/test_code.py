@@ -10,7 +10,7 @@ from conftest import Project
 
 
 @pytest.fixture
-def ran(in_project: Callable[[], Project]) -> Project:
+def ran(in_project: Callable[[], Project], libraries_here: None) -> Project:
     """A project whose run 1 has a code package, as one with jobs has, and whose run 2 has none."""
     from stepwell.deploying.package import upload_package
     from stepwell.execution.records import encode, read_run

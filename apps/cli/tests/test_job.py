@@ -41,12 +41,6 @@ def test_the_run_of_an_execution_is_named_after_it() -> None:
     assert read_environment(execution).run_id == "sfn-abc"
 
 
-@pytest.fixture
-def libraries_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This suite runs without the libraries that only AWS needs."""
-    monkeypatch.setattr(package, "LIBRARIES", ("stepwell", "cas_store", "flow_graph", "meta_client"))
-
-
 @pytest.mark.usefixtures("libraries_here")
 def test_the_package_is_the_same_for_the_same_files_and_another_for_others(tmp_path: Path) -> None:
     flow = tmp_path / "flow.py"
