@@ -43,7 +43,7 @@ def distribution(package: str) -> str:
 
 # A wheel built anew has the same name and version as the last one: uv must not take it from its cache.
 # Compiled, as the tests start many interpreters.
-FRESH = ["--compile-bytecode", *(word for name in PACKAGES for word in ("--refresh-package", distribution(name)))]
+INSTALLING = ["--compile-bytecode", *(word for name in PACKAGES for word in ("--refresh-package", distribution(name)))]
 
 
 def build(session: nox.Session, *packages: str) -> Path:
@@ -64,7 +64,7 @@ def install_wheel(session: nox.Session, package: str, *options: str, direct: boo
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *options, *FRESH, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3",
+        *options, *INSTALLING, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3",
         "--group", f"{folder}/pyproject.toml:test",
         *(requirements(package) if direct else []), *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
@@ -151,7 +151,7 @@ def validators(session: nox.Session, package: str) -> None:
 def oldest(session: nox.Session, package: str) -> None:
     """Test a library with the oldest versions that its ranges allow; what runs on the AWS rig is tested with the pins."""
     install_wheel(session, package, *UNPINNED, "--resolution", "lowest-direct", direct=True)
-    run_pytest(session, *tests_of(package, without=("faults", "validators")), "-k", "not rig")
+    run_pytest(session, *tests_of(package, without=("faults", "validators")), "-k", "not on_rig")
 
 
 @nox.session
@@ -172,7 +172,7 @@ def install_everything(session: nox.Session) -> None:
         "stepwell-metadata-service[embedded]",
     )
     session.install(
-        *CONSTRAINTS, *FRESH, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
+        *CONSTRAINTS, *INSTALLING, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
     )  # fmt: skip
 
 
