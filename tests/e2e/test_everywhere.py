@@ -22,7 +22,7 @@ print(json.dumps({
     "same": start["greeting"].sha == run.end_task["greeting"].sha,
     "stdout": run.end_task.stdout.replace(run.id, "RUN"),
     "attempt_ok": start.metadata_dict["attempt_ok"],
-    "artifacts": sorted(start.artifacts),
+    "artifacts": sorted(one.id for one in start.artifacts),
     "user": sorted(tag for tag in run.system_tags if tag.startswith("user:")),
 }))
 """
