@@ -11,39 +11,39 @@ from flask import Flask
 from support import Api
 
 BATCH: dict[str, Any] = {
-    "steps": [{"step_name": "work"}, {"step_name": "end", "user_name": "ann"}],
-    "tasks": [{"step_name": "work", "task_id": f"t{i}", "user_name": "ann"} for i in range(3)],
+    "steps": [{"step_name": "train"}, {"step_name": "end", "user_name": "ann"}],
+    "tasks": [{"step_name": "train", "task_id": f"t{i}", "user_name": "ann"} for i in range(3)],
     "artifacts": [
-        {"step_name": "work", "task_id": f"t{i}", "name": name, "sha": name} for i in range(3) for name in ("x", "y")
+        {"step_name": "train", "task_id": f"t{i}", "name": name, "sha": name} for i in range(3) for name in ("x", "y")
     ],
     "metadata": [
-        {"step_name": "work", "task_id": "t0", "field_name": "f", "value": "v", "type": "t", "tags": ["attempt_id:0"]},
-        {"step_name": "work", "task_id": "t1", "field_name": "f", "value": "v", "type": "t"},
-        {"step_name": "work", "task_id": "t1", "field_name": "f", "value": "v", "type": "t"},
+        {"step_name": "train", "task_id": "t0", "field_name": "f", "value": "v", "type": "t", "tags": ["attempt_id:0"]},
+        {"step_name": "train", "task_id": "t1", "field_name": "f", "value": "v", "type": "t"},
+        {"step_name": "train", "task_id": "t1", "field_name": "f", "value": "v", "type": "t"},
     ],
 }
 COUNTS = {"steps_created": 2, "tasks_created": 3, "artifacts_created": 6, "metadata_created": 3}
 
 
 def everything(api: Api, run: str) -> Any:
-    listings = [api.get(f"{run}/{kind}").body for kind in ("steps", "steps/work/tasks", "artifacts", "metadata")]
+    listings = [api.get(f"{run}/{kind}").body for kind in ("steps", "steps/train/tasks", "artifacts", "metadata")]
     return [sorted(map(json.dumps, listing)) for listing in listings]
 
 
 def test_what_a_batch_holds_is_there_as_if_registered_one_by_one(api: Api, run: str) -> None:
     assert api.made(f"{run}/bulk", BATCH) == COUNTS
-    assert {step["step_name"] for step in api.get(f"{run}/steps").body} == {"work", "end"}
-    task = api.get(f"{run}/steps/work/tasks/t1").body
+    assert {step["step_name"] for step in api.get(f"{run}/steps").body} == {"train", "end"}
+    task = api.get(f"{run}/steps/train/tasks/t1").body
     assert (task["task_id"], task["user_name"]) == ("t1", "ann")
     assert task["last_heartbeat_ts"] is not None
-    assert [row["sha"] for row in api.get(f"{run}/steps/work/tasks/t2/artifacts").body] == ["x", "y"]
-    assert api.get(f"{run}/steps/work/tasks/t0/metadata").body[0]["tags"] == ["attempt_id:0"]
-    assert len(api.get(f"{run}/steps/work/tasks/t1/metadata").body) == 2
+    assert [row["sha"] for row in api.get(f"{run}/steps/train/tasks/t2/artifacts").body] == ["x", "y"]
+    assert api.get(f"{run}/steps/train/tasks/t0/metadata").body[0]["tags"] == ["attempt_id:0"]
+    assert len(api.get(f"{run}/steps/train/tasks/t1/metadata").body) == 2
 
 
 def test_metadata_keep_their_order(api: Api, run: str) -> None:
     api.made(f"{run}/bulk", {**BATCH, "metadata": []})
-    rows = [{"step_name": "work", "task_id": f"t{i % 3}", "field_name": "f", "value": str(i)} for i in range(30)]
+    rows = [{"step_name": "train", "task_id": f"t{i % 3}", "field_name": "f", "value": str(i)} for i in range(30)]
     api.made(f"{run}/bulk", {"metadata": rows})
     assert [row["value"] for row in api.get(f"{run}/metadata").body] == [str(i) for i in reversed(range(30))]
 
@@ -52,9 +52,9 @@ def test_what_exists_stays_as_it_is(api: Api, run: str) -> None:
     api.made(f"{run}/bulk", BATCH)
     before = everything(api, run)
     again = {
-        "steps": [{"step_name": "work", "user_name": "other"}],
-        "tasks": [{"step_name": "work", "task_id": "t0", "user_name": "other"}],
-        "artifacts": [{"step_name": "work", "task_id": "t0", "name": "x", "sha": "other"}],
+        "steps": [{"step_name": "train", "user_name": "other"}],
+        "tasks": [{"step_name": "train", "task_id": "t0", "user_name": "other"}],
+        "artifacts": [{"step_name": "train", "task_id": "t0", "name": "x", "sha": "other"}],
     }
     assert set(api.made(f"{run}/bulk", again).values()) == {0}
     assert everything(api, run) == before
@@ -91,9 +91,9 @@ def test_a_runs_own_name_works_too(api: Api, flow: str) -> None:
     ("body", "missing"),
     [
         ({"tasks": [{"step_name": "nowhere", "task_id": "t0"}]}, "step 'nowhere'"),
-        ({"artifacts": [{"step_name": "work", "task_id": "t9", "name": "x"}]}, "task 't9' of step 'work'"),
+        ({"artifacts": [{"step_name": "train", "task_id": "t9", "name": "x"}]}, "task 't9' of step 'train'"),
         ({"metadata": [{"step_name": "end", "task_id": "t0"}]}, "task 't0' of step 'end'"),
-        ({"metadata": [{"step_name": "work", "task_id": 999999999}]}, "task 999999999 of step 'work'"),
+        ({"metadata": [{"step_name": "train", "task_id": 999999999}]}, "task 999999999 of step 'train'"),
     ],
 )
 def test_what_nothing_belongs_to_is_named_and_nothing_is_kept(api: Api, run: str, body: Any, missing: str) -> None:
@@ -119,11 +119,14 @@ def test_a_missing_run_is_told_apart_from_a_service_without_this_route(api: Api,
         ({"tasks": {}}, "tasks must be a list"),
         ({"steps": [{"step_name": "a"}, 5]}, "steps[1]: the body must be a JSON object"),
         ({"steps": [{}]}, "steps[0]: step_name must be a string"),
-        ({"tasks": [{"step_name": "work"}]}, "tasks[0]: task_id is missing"),
-        ({"tasks": [{"step_name": "work", "task_id": "12"}]}, "tasks[0]: provided task_name may not be a numeric"),
-        ({"artifacts": [{"step_name": "work", "task_id": "t0", "attempt_id": -1}]}, "artifacts[0]: attempt_id must be"),
-        ({"metadata": [{"step_name": "work", "task_id": "t0", "value": None}]}, "metadata[0]: value must be a string"),
-        ({"metadata": [{"step_name": "work", "task_id": "a\0"}]}, "metadata[0]: task_id holds a character"),
+        ({"tasks": [{"step_name": "train"}]}, "tasks[0]: task_id is missing"),
+        ({"tasks": [{"step_name": "train", "task_id": "12"}]}, "tasks[0]: provided task_name may not be a numeric"),
+        (
+            {"artifacts": [{"step_name": "train", "task_id": "t0", "attempt_id": -1}]},
+            "artifacts[0]: attempt_id must be",
+        ),
+        ({"metadata": [{"step_name": "train", "task_id": "t0", "value": None}]}, "metadata[0]: value must be a string"),
+        ({"metadata": [{"step_name": "train", "task_id": "a\0"}]}, "metadata[0]: task_id holds a character"),
         ({"again": "yes"}, "again must be true or false"),
     ],
 )
@@ -134,11 +137,11 @@ def test_refusals_name_the_row(api: Api, run: str, body: Any, message: str) -> N
 
 
 def test_batches_that_overlap_may_come_at_once(app: Flask, run: str) -> None:
-    tasks = [{"step_name": "work", "task_id": f"t{i}"} for i in range(50)]
+    tasks = [{"step_name": "train", "task_id": f"t{i}"} for i in range(50)]
 
     def send(number: int) -> tuple[int, int]:
         mine = tasks[number * 5 :] + tasks[: number * 5]
-        answer = Api(app.test_client()).post(f"{run}/bulk", {"steps": [{"step_name": "work"}], "tasks": mine})
+        answer = Api(app.test_client()).post(f"{run}/bulk", {"steps": [{"step_name": "train"}], "tasks": mine})
         return answer.status, answer.body["tasks_created"]
 
     with ThreadPoolExecutor(8) as pool:

@@ -123,10 +123,10 @@ def test_a_run_from_start_to_end(client: MetaflowClient) -> None:
 
 def test_a_foreach_finds_its_step_already_there(client: MetaflowClient) -> None:
     client.start_run()
-    tasks = [client.start_task("work") for _ in range(3)]
+    tasks = [client.start_task("train") for _ in range(3)]
     assert len({task["task_id"] for task in tasks}) == 3
     assert len(client.api.get(f"{client.run_path}/steps").body) == 1
-    assert [task["task_id"] for task in client.api.get(f"{client.run_path}/steps/work/tasks").body] == [
+    assert [task["task_id"] for task in client.api.get(f"{client.run_path}/steps/train/tasks").body] == [
         task["task_id"] for task in reversed(tasks)
     ]
 
