@@ -88,12 +88,12 @@ def run_pytest(session: nox.Session, *arguments: str, **environment: str) -> Non
 
 # Folders of tests with a session of their own, so that a package's session stays quick.
 SEPARATE = ("s3", "faults", "validators")
+ON_ALL_CORES = ("cas_store", "cli")
 
 
 def test_package(session: nox.Session, package: str) -> None:
     install_wheel(session, package, *CONSTRAINTS)
-    # the command line's tests wait for the processes that they start: as many at once as there are cores
-    workers = ("-n", "auto", "--dist", "worksteal") if package == "cli" else ()
+    workers = ("-n", "auto", "--dist", "worksteal") if package in ON_ALL_CORES else ()
     run_pytest(session, *workers, *tests_of(package, without=SEPARATE))
 
 
