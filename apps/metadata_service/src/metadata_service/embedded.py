@@ -92,12 +92,31 @@ def is_new(data_dir: Path) -> bool:
     return not (data_dir / "postgres" / "PG_VERSION").exists()
 
 
-def _users_lock(data_dir: Path) -> IO[str]:
+@contextmanager
+def _users_lock(data_dir: Path) -> Iterator[IO[str]]:
+    """The file that users lock. A fork is no user of its own, nor does it keep its parent's place when that is killed."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        return (data_dir / "users").open("a")
+        users = (data_dir / "users").open("a")
     except OSError as error:
         raise EmbeddedPostgresError(f"cannot write to the data directory {data_dir}: {error.strerror}") from error
+    with users:
+        _locked.add(users)
+        try:
+            yield users
+        finally:
+            _locked.discard(users)
+
+
+_locked: set[IO[str]] = set()
+
+
+def _close_locks() -> None:
+    while _locked:
+        _locked.pop().close()
+
+
+os.register_at_fork(after_in_child=_close_locks)
 
 
 @contextmanager
