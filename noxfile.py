@@ -42,8 +42,9 @@ def distribution(package: str) -> str:
 
 
 # A wheel built anew has the same name and version as the last one: uv must not take it from its cache.
-# Compiled, as the tests start many interpreters.
-INSTALLING = ["--compile-bytecode", *(word for name in PACKAGES for word in ("--refresh-package", distribution(name)))]
+INSTALLING = [word for name in PACKAGES for word in ("--refresh-package", distribution(name))]
+# Where the tests start many interpreters.
+COMPILED = ("--compile-bytecode",)
 
 
 def build(session: nox.Session, *packages: str) -> Path:
@@ -64,7 +65,8 @@ def install_wheel(session: nox.Session, package: str, *options: str, direct: boo
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *options, *INSTALLING, "--find-links", str(wheels), requirement, "pytest-timeout>=2.3",
+        *options, *INSTALLING, *(COMPILED if package == "cli" else ()), "--find-links", str(wheels), requirement,
+        "pytest-timeout>=2.3",
         "--group", f"{folder}/pyproject.toml:test",
         *(requirements(package) if direct else []), *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
@@ -172,7 +174,8 @@ def install_everything(session: nox.Session) -> None:
         "stepwell-metadata-service[embedded]",
     )
     session.install(
-        *CONSTRAINTS, *INSTALLING, "--find-links", str(wheels), *names, "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]"
+        *CONSTRAINTS, *INSTALLING, *COMPILED, "--find-links", str(wheels), *names,
+        "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]",
     )  # fmt: skip
 
 
