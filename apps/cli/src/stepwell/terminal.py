@@ -12,7 +12,7 @@ from typing import TextIO, TypeVar
 from stepwell.errors import StepwellError
 
 T = TypeVar("T")
-RED, GREEN, DIM, BOLD = "31", "32", "2", "1"
+RED, GREEN, DIM = "31", "32", "2"
 
 
 def has_colours(stream: TextIO) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from stepwell.errors import StepwellError
+from stepwell.errors import NotBuiltYet
 
 
 class StrictGroup(click.Group):
@@ -27,7 +27,7 @@ class StrictGroup(click.Group):
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
         """Find a command; one that a later version will have says so."""
         if args and args[0] in NOT_BUILT_YET:
-            raise StepwellError(f"This version of stepwell has no '{args[0]}' yet; --help lists what it has")
+            raise NotBuiltYet(f"This version of stepwell has no '{args[0]}' yet; --help lists what it has")
         return super().resolve_command(context, args)
 
 

@@ -46,8 +46,9 @@ def deploy(flow: FlowDefinition, settings: Settings) -> Deployment:
     name = machine_name(flow, settings)
     root = {"format": FORMAT, "flow": flow.name, "machine": name, "package": package[0], "created": time.time()}
     stores.records.replace(f"roots/{name}.json", json.dumps(root).encode())
+    batch = open_client(settings, queue_of(flow, flow.graph.start, settings))  # definitions are of no queue
     for node in flow.graph:
-        open_client(settings, queue_of(flow, node.name, settings)).definition(job_spec(flow, node.name, settings, {}))
+        batch.definition(job_spec(flow, node.name, settings, {}))
     role = settings.require("STEPWELL_SFN_ROLE", "AWS Step Functions")
     machine = _machine(flow, settings, stores, package)
     deployment = Deployment(name, machine, role, client=_client(settings), tags={"stepwell:flow": flow.name})
