@@ -139,12 +139,12 @@ def test_permission_bits_are_what_was_asked_for_whatever_the_umask(tmp_path: Pat
 
 
 def test_each_policy_syncs_what_it_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cas_store import local
+    from cas_store import files
 
     synced: list[str] = []
     monkeypatch.setattr(os, "fdatasync", lambda _: synced.append("data"))
     monkeypatch.setattr(os, "fsync", lambda _: synced.append("directory"))
-    monkeypatch.setattr(local, "sync_file_system", lambda _: synced.append("all"))
+    monkeypatch.setattr(files, "sync_file_system", lambda _: synced.append("all"))
 
     def seen(fsync: Any, size: int) -> list[str]:
         synced.clear()
@@ -154,7 +154,7 @@ def test_each_policy_syncs_what_it_promises(tmp_path: Path, monkeypatch: pytest.
         backend.flush()
         return list(synced)
 
-    large = local.SYNC_BEFORE_NAMING_BYTES
+    large = files.SYNC_BEFORE_NAMING_BYTES
     assert seen("never", large) == []
     assert seen("batch", large - 1) == ["all"]
     assert seen("batch", large) == ["data", "all"]

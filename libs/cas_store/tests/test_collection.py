@@ -25,6 +25,7 @@ from cas_store import (
     SweepRefused,
     UnsupportedFormat,
     renewing,
+    small_objects,
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -33,8 +34,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 class World:
     """A backend, the records that keep objects alive, and clocks that can be moved."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path | None = None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path | None = None, *, rows: bool = False) -> None:
         self.backend: Any = TimedDirectory(self, directory) if directory else MemoryBackend()
+        self.rows = rows
+        if rows:  # of whatever comes through put_many
+            monkeypatch.setattr("cas_store.local.FEWEST", 1)
+            monkeypatch.setitem(small_objects._SYNCHRONOUS, "never", "off")
+            monkeypatch.setattr("cas_store.small_objects._now", lambda: int(self.now().timestamp() * 1e9))
         self.records: list[Digest] = []
         self._passed = timedelta(0)
         real = renewing.clock
@@ -50,6 +56,11 @@ class World:
 
     def store(self) -> ContentStore:
         return ContentStore(self.backend)
+
+    def put(self, store: ContentStore, content: Any) -> Digest:
+        if isinstance(content, tuple):
+            return put_list(store, *content, rows=self.rows)
+        return store.put_many([content])[0] if self.rows else store.put(content)
 
     def live(self) -> Iterator[Digest]:
         yield from self.records
@@ -72,10 +83,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-def put_list(store: ContentStore, *contents: bytes) -> Digest:
+def put_list(store: ContentStore, *contents: bytes, rows: bool = False) -> Digest:
     """An object of several pieces, without the megabytes that one takes."""
     began = renewing.clock()
-    pieces = [(store.writer.piece(content), len(content)) for content in contents]
+    digests = store.put_many(contents) if rows else [store.writer.piece(content) for content in contents]
+    pieces = list(zip(digests, map(len, contents), strict=True))
     return store.writer.list("sha256-cdc", pieces, began)
 
 
@@ -530,10 +542,10 @@ def test_a_writer_waits_for_a_batch_but_not_for_ever(world: World, monkeypatch: 
 CONTENTS = b"garbage", (b"a", b"b"), (b"b", b"new"), b"never seen"
 
 
-def put_any(store: ContentStore, content: Any) -> Digest:
+def put_any(world: World, store: ContentStore, content: Any) -> Digest:
     while True:
         try:
-            return put_list(store, *content) if isinstance(content, tuple) else store.put(content)
+            return world.put(store, content)
         except MissingObject:  # days passed while it was put, and a sweep took its first pieces
             continue
 
@@ -545,7 +557,7 @@ def commit(world: World, store: ContentStore, content: Any, digest: Digest) -> N
         try:
             store.confirm([digest])
         except MissingObject:
-            put_any(store, content)
+            put_any(world, store, content)
             continue
         if renewing.clock() - began < 900:
             world.records.append(digest)
@@ -553,7 +565,7 @@ def commit(world: World, store: ContentStore, content: Any, digest: Digest) -> N
 
 
 def writing(world: World, content: Any) -> Callable[[ContentStore], None]:
-    return lambda store: commit(world, store, content, put_any(store, content))
+    return lambda store: commit(world, store, content, put_any(world, store, content))
 
 
 def sweeping(world: World) -> Callable[[ContentStore], None]:
@@ -572,8 +584,8 @@ def prepare(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cas_store.sweeping.BATCH_RECORDS", 2)
     store = world.store()
     for content in CONTENTS[:2]:
-        put_any(store, content)
-    world.records.append(store.put(b"kept"))
+        put_any(world, store, content)
+    world.records.append(world.put(store, b"kept"))
     world.wait(2 * DAY)
 
 
@@ -593,7 +605,7 @@ def comes_at(world: World, point: int, content: Any, *, ahead: bool) -> bool:
     """A writer does all its work before the sweep's call of that number; whether the sweep has so many."""
     if ahead:
         early = world.store()
-        digest = put_any(early, content)
+        digest = put_any(world, early, content)
         world.wait(DAY)
         writer = Actor(world, lambda _: commit(world, early, content, digest))
     else:
@@ -614,15 +626,19 @@ def comes_at(world: World, point: int, content: Any, *, ahead: bool) -> bool:
 
 @pytest.mark.parametrize(
     ("content", "ahead", "kind"),
-    [*itertools.product(CONTENTS, [False, True], ["memory"]), (CONTENTS[1], False, "local")],
+    [
+        *itertools.product(CONTENTS, [False, True], ["memory"]),
+        (CONTENTS[1], False, "local"),
+        *itertools.product(CONTENTS[:2], [False, True], ["rows"]),
+    ],
     ids=lambda value: repr(value).replace(" ", "") if isinstance(value, (bytes, tuple)) else str(value),
 )
 def test_nothing_is_lost_wherever_in_a_sweep_a_writer_comes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: Any, ahead: bool, kind: str
 ) -> None:
-    for point in itertools.count(step=1 if kind == "memory" else 5):
+    for point in itertools.count(step={"memory": 1, "local": 5, "rows": 13}[kind]):
         with monkeypatch.context() as patch:
-            world = World(patch, tmp_path / str(point) if kind == "local" else None)
+            world = World(patch, None if kind == "memory" else tmp_path / str(point), rows=kind == "rows")
             prepare(world, patch)
             reached = comes_at(world, point, content, ahead=ahead)
             check(world, (content,))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import pickle
 import random
+import sqlite3
 import struct
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,6 +40,24 @@ def store(tmp_path: Path) -> ContentStore:
 def test_the_independent_reader_reads_every_kind_of_object(store: ContentStore, tmp_path: Path, content: bytes) -> None:
     for digest in (store.put(content), store.put_buffer(content), store.put(content, plain=True)):
         assert independent_reader.read(tmp_path, str(digest)) == content
+
+
+def test_the_independent_reader_reads_small_pieces_that_share_a_file(store: ContentStore, tmp_path: Path) -> None:
+    contents = [b"", *(b"%d text " % number * number for number in range(1, 60))]
+    for digest, content in zip(store.put_many(contents), contents, strict=True):
+        assert not (tmp_path / store.location(digest)).exists()
+        assert independent_reader.read(tmp_path, str(digest)) == content
+
+
+def test_a_row_is_laid_out_as_written(store: ContentStore, tmp_path: Path) -> None:
+    before = time.time_ns() - 10**9
+    digests = store.put_many([b"%d" % number for number in range(40)])
+    with contextlib.closing(sqlite3.connect(tmp_path / "v2" / "small.sqlite")) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (1,)
+        rows = connection.execute("select sha256, modified, data from piece").fetchall()
+    assert {key.hex() for key, _, _ in rows} == {digest.hex for digest in digests}
+    assert {data for _, _, data in rows} == {b"%d" % number for number in range(40)}
+    assert all(before < modified <= time.time_ns() for _, modified, _ in rows)
 
 
 def test_the_independent_reader_reads_values(store: ContentStore, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cas_store.errors import (
     BadName,
     CasStoreError,
     DamagedObject,
+    DamagedReference,
     MissingExtra,
     MissingObject,
     StoreFull,
@@ -26,6 +27,7 @@ from cas_store.local import LocalBackend
 from cas_store.memory import MemoryBackend
 from cas_store.objects import ObjectStore
 from cas_store.progress import Progress
+from cas_store.read_through import ReadThroughStore
 from cas_store.references import Reference
 from cas_store.s3 import S3Backend
 from cas_store.serializers import Encoded, Serializer
@@ -44,6 +46,7 @@ __all__ = [
     "ContentStore",
     "CopyReport",
     "DamagedObject",
+    "DamagedReference",
     "Digest",
     "Encoded",
     "FsckReport",
@@ -54,6 +57,7 @@ __all__ = [
     "ObjectStat",
     "ObjectStore",
     "Progress",
+    "ReadThroughStore",
     "Reference",
     "S3Backend",
     "Serializer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -17,6 +17,8 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _STORED = re.compile(r"v1/[a-z0-9-]{1,32}/[0-9a-f]{2}/[0-9a-f]{64}\Z")
 """The names that a store uses, as they are by far the most frequent."""
 RESERVED = ".tmp"
+SMALL_PIECES = "v2/small.sqlite"
+"""What a local store keeps there is no name: FORMAT.md, "Small pieces"."""
 MAX_NAME_BYTES = 900
 """In UTF-8. S3 allows 1,024, a prefix included."""
 
@@ -36,7 +38,7 @@ def check_name(name: str) -> str:
     if not isinstance(name, str) or _FORBIDDEN.search(name) or len(name) > MAX_NAME_BYTES:
         raise BadName(name)
     parts = name.split("/")
-    if parts[0] == RESERVED:
+    if parts[0] == RESERVED or name.startswith(SMALL_PIECES):
         raise BadName(name)
     for part in parts:
         if part in ("", ".", "..") or (len(part) > 63 and len(part.encode("utf-8", "surrogatepass")) > 255):
@@ -66,6 +68,10 @@ class Backend(ABC):
     """Ask whether a name exists before creating it with this many bytes or more; below, creating is the question."""
     has_files: bool = False
     """Whether ``open_file`` gives descriptors: what is kept raw can then be mapped."""
+    small_bytes: int = 0
+    """Pieces of at most this length are given to ``create_many`` where several come together; 0 where that gains nothing."""
+    together_bytes: int = 0
+    """Of something large, so many bytes of pieces at a time are given to ``create_many``; 0: one at a time, to ``create``."""
     may_tear: bool = False
     """Whether a power cut can leave a name with less than what was written."""
 
@@ -101,6 +107,13 @@ class Backend(ABC):
     def exists(self, name: str) -> bool:
         """Whether the name is taken, without listing."""
 
+    def create_many(self, items: Sequence[tuple[str, Bytes]]) -> list[str]:
+        """As ``create`` for each of different names; those that existed. Override it where many small ones can share the effort.
+
+        A name whose bytes follow from it (a piece's) may be made twice by racing writers; whichever is read is right.
+        """
+        return [name for name, data in items if not self.create(name, data)]
+
     def create_parts(self, name: str, parts: Iterable[Bytes], size: int) -> bool:
         """As ``create``, of ``size`` bytes given in parts; override it where large data need not be held in memory."""
         return self.create(name, b"".join(parts))
@@ -131,8 +144,19 @@ class Backend(ABC):
     def remove_leftover(self, name: str) -> None:  # noqa: B027 (a default, not a duty)
         """Remove what ``leftovers`` named."""
 
+    def damage(self) -> Mapping[str, str]:
+        """Which of the backend's own files, that hold many names, are damaged, and what was seen; reads all of them."""
+        return {}
+
+    def set_aside(self, name: str, aside: str) -> Iterator[tuple[str, bytes]]:
+        """Move what ``damage`` named to the name ``aside``; what it held, names and bytes, as far as that can be read."""
+        return iter(())
+
     def flush(self) -> None:  # noqa: B027 (a default, not a duty)
         """Make durable what was written since the last flush, where the policy asks for it."""
+
+    def rely_on(self, latest: Stat) -> None:  # noqa: B027
+        """A writer says that names are stored which it found, this one written last: they have to be as durable as its own."""
 
     def warm_up(self) -> None:  # noqa: B027
         """Import and set up now what the first call would, without asking the storage anything: see `ContentStore.warm_up`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from cas_store import condemned as sweep_files
 from cas_store.backend import Backend, Stat
 from cas_store.digests import PIECE, Digest, digest_at, location
 from cas_store.errors import BackendError, DamagedObject, MissingObject, UnsupportedFormat
+from cas_store.frames import decode
 from cas_store.leases import backend_time
 from cas_store.lists import PieceList
 from cas_store.parallel import in_order
@@ -24,6 +26,7 @@ from cas_store.verified import PREFIX as VERIFIED_PREFIX
 from cas_store.verified import digest_of_name
 
 QUARANTINE = "quarantine/"
+RESCUED_AT_ONCE = 256
 PART_BYTES = 8 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 _UNKNOWN_LENGTH = 0xFFFFFFFF
@@ -38,7 +41,8 @@ class FsckReport:
     ``damaged``: what was seen. ``missing``: a list that needs the piece. ``unreadable``: why it could not be checked (archived,
     not permitted, of a later version). ``leftovers``: names of what interrupted writers and sweeps left behind, harmless;
     ``removed``: those of them that are gone now. ``quarantined``: where damaged objects lie now. ``unknown``: names that are
-    none of this library's. ``objects`` and ``size_bytes`` count what was read.
+    none of this library's. ``broken``: what is wrong with files of the backend's own that hold many names, by their names;
+    quarantining moves them aside, and keeps what of them is sound. ``objects`` and ``size_bytes`` count what was read.
     """
 
     objects: int = 0
@@ -50,11 +54,12 @@ class FsckReport:
     removed: tuple[str, ...] = ()
     quarantined: Mapping[Digest, str] = attrs.field(factory=dict)
     unknown: tuple[str, ...] = ()
+    broken: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def ok(self) -> bool:
         """Whether everything that is there could be read and is what was put."""
-        return not (self.damaged or self.missing or self.unreadable)
+        return not (self.damaged or self.missing or self.unreadable or self.broken)
 
 
 def check(
@@ -65,6 +70,10 @@ def check(
     watch: Watch | None = None,
 ) -> FsckReport:
     """See `ContentStore.fsck`."""
+    broken = dict(backend.damage())
+    if quarantine:
+        for name in broken:
+            _replace(backend, name)
     with Spill(_LINK_BYTES) as links, Spill(_LINK_BYTES) as pieces:
         others = _Others(backend)
         checked = _check_objects(backend, links, pieces, others, watch)
@@ -81,6 +90,7 @@ def check(
         leftovers=tuple(others.leftovers),
         removed=tuple(old),
         unknown=tuple(others.unknown),
+        broken={**broken, **others.broken},
     )
 
 
@@ -117,12 +127,15 @@ def _check_objects(backend: Backend, links: Spill, pieces: Spill, others: _Other
 
 def _objects(backend: Backend, others: _Others) -> Iterator[tuple[Digest, Stat]]:
     """Every object's file, in the order of names: lists come before pieces, so pieces written meanwhile are seen as well."""
-    for name, stat in backend.stats():
-        digest = digest_at(name)
-        if digest is None:
-            others.add(name, stat)
-        else:
-            yield digest, stat
+    try:
+        for name, stat in backend.stats():
+            digest = digest_at(name)
+            if digest is None:
+                others.add(name, stat)
+            else:
+                yield digest, stat
+    except (DamagedObject, UnsupportedFormat) as error:  # of a file that holds many names: the rest cannot be listed
+        others.broken[str(error.key if isinstance(error, DamagedObject) else error.what)] = str(error)
 
 
 def _seen(backend: Backend, digest: Digest, stat: Stat) -> _Seen:
@@ -174,6 +187,22 @@ def _quarantine(backend: Backend, damaged: Iterable[Digest], liars: Iterable[Dig
     return {digest: _move_aside(backend, location(digest)) for digest in (*still, *liars)}
 
 
+def _replace(backend: Backend, name: str) -> None:
+    """Move a damaged file aside that held many names, and store anew what of it can be read and is sound."""
+    rescued = backend.set_aside(name, QUARANTINE + name)
+    while held := list(itertools.islice(rescued, RESCUED_AT_ONCE)):
+        backend.create_many([(name, data) for name, data in held if _is_sound(name, data)])
+    backend.flush()
+
+
+def _is_sound(name: str, data: bytes) -> bool:
+    digest = digest_at(name)
+    try:
+        return digest is not None and decode(digest, data) is not None
+    except DamagedObject:
+        return False
+
+
 def _move_aside(backend: Backend, name: str) -> str:
     aside = QUARANTINE + name
     size = backend.stat(name).size_bytes
@@ -195,6 +224,7 @@ class _Others:
         self._backend = backend
         self.leftovers = dict(backend.leftovers())
         self.unknown: list[str] = []
+        self.broken: dict[str, str] = {}
         try:
             self._sweep = sweep_files.current(backend)
         except (DamagedObject, UnsupportedFormat):

@@ -18,7 +18,15 @@ from typing import Any, BinaryIO, TextIO
 from cas_store import copying
 from cas_store.backend import Backend
 from cas_store.digests import Digest
-from cas_store.errors import BackendError, BadDigest, BadName, CasStoreError, DamagedObject, MissingObject
+from cas_store.errors import (
+    BackendError,
+    BadDigest,
+    BadName,
+    CasStoreError,
+    DamagedObject,
+    DamagedReference,
+    MissingObject,
+)
 from cas_store.local import LocalBackend
 from cas_store.progress import Progress, Watch
 from cas_store.references import Reference
@@ -35,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[Any], int] = options.run
     try:
         return run(options)
-    except (BadDigest, BadName) as error:
+    except (BadDigest, BadName, DamagedReference) as error:
         return _failed(error, BAD_USAGE)
     except (MissingObject, DamagedObject) as error:
         return _failed(error, UNSOUND)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -17,9 +16,7 @@ from cas_store.reading import file_size, read_list, read_parts, read_stored
 from cas_store.records import unpack
 from cas_store.references import Reference, digests_of
 from cas_store.spilling import ascending
-
-if TYPE_CHECKING:
-    from cas_store.store import ContentStore
+from cas_store.store import ContentStore, store_given
 
 
 @attrs.frozen
@@ -49,6 +46,7 @@ def copy(
     Each object is whole in the target before the next one's list: stopping at any point leaves nothing unsound, and going on
     later moves only the rest.
     """
+    store_given(source), store_given(target)
     report = CopyReport(0, 0, 0)
     with Meter("copying", progress) as meter:
         for size in _copied(source, target, digests_of(digests)):
@@ -60,8 +58,8 @@ def copy(
 
 def sync(source: ContentStore, target: ContentStore, *, progress: Watch | None = None) -> CopyReport:
     """Copy all that the source has and the target lacks, found by listing both once. Nothing is deleted."""
-    has = ascending(record for record, _ in listing(target.backend))
-    missing = (unpack(record) for record, _ in listing(source.backend) if not has(record))
+    has = ascending(record for record, _ in listing(store_given(target).backend))
+    missing = (unpack(record) for record, _ in listing(store_given(source).backend) if not has(record))
     return copy(source, target, missing, progress=progress)
 
 

@@ -70,6 +70,13 @@ def location(digest: Digest) -> str:
     return f"{VERSION_PREFIX}{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
 
 
+def digest_given(digest: object) -> Digest:
+    """An argument that has to be a digest; `TypeError` says how to make one of a text."""
+    if isinstance(digest, Digest):
+        return digest
+    raise TypeError(f"{digest!r:.200} is no Digest: give what put() gave, or Digest.parse(text)")
+
+
 def digest_at(name: str) -> Digest | None:
     """The digest whose file has this name, or None where the name is none of ours."""
     match = _LOCATION.match(name)

@@ -6,6 +6,7 @@
     ├── UnsupportedFormat    written by a later version of this library
     ├── MissingObject        nothing is stored under that digest or name     (also a KeyError)
     ├── DamagedObject        what is stored is not what was put
+    │   └── DamagedReference     what was to be read as a reference is none  (also a ValueError)
     ├── UnserializableObject a value that cannot be turned into bytes
     ├── UnloadableObject     bytes that are whole, but cannot be turned into a value here
     ├── MissingExtra         an optional dependency is not installed
@@ -43,14 +44,14 @@ class BadDigest(CasStoreError, ValueError):
 
 
 class BadName(CasStoreError, ValueError):
-    """A name that could leave its root or that some backend cannot keep; ``name`` holds it."""
+    """A name that could leave its root or that some backend cannot keep, or no URL of a bucket; ``name`` holds it."""
 
-    def __init__(self, name: object) -> None:
-        super().__init__(
-            f"{str(name)[:200]!r} is not a name: expected a relative path with '/' between its parts, "
-            "no empty part, no '.' or '..', no part above 255 bytes, no backslash or control character, "
-            "and nothing under '.tmp'"
+    def __init__(self, name: object, what: str = "a name", expected: str = "") -> None:
+        form = expected or (
+            "a relative path with '/' between its parts, no empty part, no '.' or '..', no part above 255 bytes, "
+            "no backslash or control character, and nothing under '.tmp'"
         )
+        super().__init__(f"{str(name)[:200]!r} is not {what}: expected {form}")
         self.name = name
 
 
@@ -64,16 +65,18 @@ class UnsupportedFormat(CasStoreError):
 
 
 class MissingObject(CasStoreError, KeyError):
-    """Nothing is stored under ``key`` (a digest or a name)."""
+    """Nothing is stored under ``key`` (a digest or a name), nor in the ``sources`` that a store reads through to."""
 
-    def __init__(self, key: object, part_of: object = None) -> None:
+    def __init__(self, key: object, part_of: object = None, sources: tuple[str, ...] = ()) -> None:
         super().__init__(key)
         self.key = key
         self.part_of = part_of
+        self.sources = sources
 
     def __str__(self) -> str:
         whole = f", a part of {self.part_of}," if self.part_of else ""
-        return f"{self.key}{whole} is not in the store: it was never stored, or was deleted or collected since"
+        nor = f", nor in {', '.join(self.sources)}, from where it was to come" if self.sources else ""
+        return f"{self.key}{whole} is not in the store{nor}: it was never stored, or was deleted or collected since"
 
 
 class DamagedObject(CasStoreError):
@@ -88,6 +91,16 @@ class DamagedObject(CasStoreError):
         self.key = key
         self.detail = detail
         self.part_of = part_of
+
+
+class DamagedReference(DamagedObject, ValueError):
+    """What was kept of a reference is not what ``Reference.to_json`` gives; ``detail`` holds its beginning."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("a reference", f"{text!r} is not what Reference.to_json() gives")
+
+    def __str__(self) -> str:
+        return f"{self.detail}: look where it was kept, or save the value again"
 
 
 class UnserializableObject(CasStoreError):

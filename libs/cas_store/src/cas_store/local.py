@@ -1,38 +1,22 @@
-"""A backend on a local directory, or on a mounted one."""
-
-# A path object costs more than the rest of a small read or write.
-# ruff: noqa: PTH100, PTH101, PTH108, PTH116, PTH119, PTH120
+"""A backend on a local directory, or on a mounted one: files, and small pieces that came many at a time in one file."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import heapq
 import os
-import stat
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Literal
 
-from cas_store import writing
-from cas_store.backend import RESERVED, Backend, Bytes, Stat, check_name
-from cas_store.errors import (
-    AccessDenied,
-    BackendError,
-    BackendUnavailable,
-    BadName,
-    CasStoreError,
-    MissingObject,
-    StoreFull,
-)
-
-SYNC_BEFORE_NAMING_BYTES = 256 * 1024
-"""Under ``batch``, a file of at least this size is on disk before it gets its name: a power cut can only tear small ones."""
-
-FsyncPolicy = Literal["always", "batch", "never"]
+from cas_store.backend import Bytes, Stat
+from cas_store.errors import AccessDenied, MissingObject
+from cas_store.files import FileBackend, FsyncPolicy
+from cas_store.os_errors import mapped_errors
+from cas_store.small_objects import FEWEST, NAME, SMALL_BYTES, SmallObjects, key_of
 
 
-class LocalBackend(Backend):
+class LocalBackend(FileBackend):
     """Named bytes as files below ``root``. Constructing one touches no disk; directories are made when needed.
 
     ``fsync`` says what survives a *power cut* (a killed process never loses or tears anything that was acknowledged, under any
@@ -46,12 +30,12 @@ class LocalBackend(Backend):
     - ``never``: what the kernel had written back.
 
     ``mode`` sets the permission bits of files whatever the umask is, and of new directories with search for whom may read.
+
+    Small pieces that are new and come many at a time are kept together in one SQLite file, where the file system is one of this
+    machine. A name can be in both places, when two writers met: the file is read, the later time counts, both are deleted.
     """
 
-    parallel = 2
-    has_files = True
-    ask_first_bytes = 4096
-    """Asking twice whether a name is there, here and by ``create``, costs more than to compress less than this in vain."""
+    small_bytes = SMALL_BYTES
 
     def __init__(
         self,
@@ -61,247 +45,139 @@ class LocalBackend(Backend):
         mode: int | None = None,
         way: Literal["unnamed", "linked", "renamed"] | None = None,
     ) -> None:
-        if fsync not in ("always", "batch", "never"):
-            raise ValueError(f"fsync is {fsync!r}: choose 'always', 'batch' or 'never'")
-        self.root = os.path.abspath(os.fspath(root))
-        self.fsync = fsync
-        self.mode = mode
-        self.may_tear = fsync != "always"
-        self._way = way
-        self._unflushed = False
-
-    def __repr__(self) -> str:
-        return f"LocalBackend({self.root!r}, fsync={self.fsync!r})"
-
-    def path(self, name: str) -> Path:
-        """Where the name's file is, or would be."""
-        return Path(self._path(name))
+        super().__init__(root, fsync=fsync, mode=mode, way=way)
+        self._small = SmallObjects(self.root, fsync, mode)
 
     def create(self, name: str, data: Bytes) -> bool:
-        """Store if the name is free: one file made whole and linked to its name."""
-        path = self._path(name)
-        return False if os.path.lexists(path) else self._create(name, path, (data,), memoryview(data).nbytes)
+        """Store if the name is free."""
+        return not self._small.stat(name) and super().create(name, data)
 
     def create_parts(self, name: str, parts: Iterable[Bytes], size: int) -> bool:
         """As ``create``, holding one part at a time."""
-        path = self._path(name)
-        return False if os.path.lexists(path) else self._create(name, path, parts, size)
+        return not self._small.stat(name) and super().create_parts(name, parts, size)
+
+    def create_many(self, items: Sequence[tuple[str, Bytes]]) -> list[str]:
+        """As ``create`` for each; pieces that are new share one file, unless they are few."""
+        there = [name for name, _ in items if os.path.lexists(self._path(name))]
+        known = set(there)
+        new = [item for item in items if item[0] not in known]
+        if len(new) >= FEWEST and all(map(_may_be_row, new)):
+            with contextlib.suppress(AccessDenied):  # where all are there; or that file is another user's alone
+                if self._has_unnamed():
+                    return there + self._insert(new)
+        return there + super().create_many(new)
 
     def replace(self, name: str, data: Bytes) -> None:
-        """Store, whatever was there: a temporary file renamed."""
-        self.replace_parts(name, (data,), memoryview(data).nbytes)
-
-    def replace_parts(self, name: str, parts: Iterable[Bytes], size: int) -> None:
-        """As ``replace``, holding one part at a time."""
-        path = self._path(name)
-        with _mapped_errors(name):
-            writing.replace_file(self.root, path, parts, self._finish(size))
-            self._named(path)
+        """Store, whatever was there: a row where it is one, else a temporary file renamed."""
+        is_row = self._small.stat(name) and not os.path.lexists(self._path(name)) and self._has_unnamed()
+        if is_row and self._small.update(name, data):
+            self._written()
+        else:
+            super().replace(name, data)
 
     def read(self, name: str) -> bytes:
         """All bytes."""
-        with _mapped_errors(name):
-            fd = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                with open(fd, "rb", buffering=0, closefd=False) as file:
-                    return file.readall()
-            finally:
-                os.close(fd)
+        try:
+            return super().read(name)
+        except MissingObject:
+            return self._row(name)
 
     def read_range(self, name: str, offset: int, size: int) -> bytes:
         """Some of the bytes."""
-        with _mapped_errors(name):
-            fd = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                return os.pread(fd, size, offset)
-            finally:
-                os.close(fd)
-
-    def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
         try:
-            self.stat(name)
+            return super().read_range(name, offset, size)
         except MissingObject:
-            return False
-        return True
+            return self._row(name, offset, size)
 
     def stat(self, name: str) -> Stat:
-        """Size and time of the file."""
-        with _mapped_errors(name):
-            found = os.stat(self._path(name))
-            if stat.S_ISDIR(found.st_mode):
-                raise IsADirectoryError(errno.EISDIR, "a directory, which is no name", name)
-            return _stat(found)
+        """Size, and time of the last write."""
+        row = self._small.stat(name)
+        try:
+            return _later(super().stat(name), row)
+        except MissingObject:
+            if row is None:
+                raise
+            return row
 
     def delete(self, name: str) -> None:
-        """Remove the file; directories stay."""
-        with contextlib.suppress(MissingObject), _mapped_errors(name):
-            os.unlink(self._path(name))
+        """Remove the file and the row; directories stay."""
+        super().delete(name)
+        self._small.delete([name])
+
+    def delete_many(self, names: Iterable[str]) -> None:
+        """As ``delete`` for each, the rows in one transaction."""
+        names = list(names)
+        for name in names:
+            super().delete(name)
+        self._small.delete(names)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Sorted names; holds one directory's entries at each level."""
-        with _mapped_errors(prefix):
-            yield from (name for name in self._walk("", prefix) if name.startswith(prefix))
+        last = None
+        for name in heapq.merge(self._file_names(prefix), (name for name, _ in self._small.stats(prefix))):
+            if name != last:
+                yield name
+            last = name
 
     def stats(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """As ``names``, with the stat of each."""
-        for name in self.names(prefix):
-            with contextlib.suppress(MissingObject):
-                yield name, self.stat(name)
+        held: tuple[str, Stat] | None = None
+        for name, stat in heapq.merge(self._file_stats(prefix), self._small.stats(prefix), key=itemgetter(0)):
+            if held is not None and held[0] == name:
+                held = name, _later(held[1], stat)
+                continue
+            if held is not None:
+                yield held
+            held = name, stat
+        if held is not None:
+            yield held
 
-    def leftovers(self) -> Iterator[tuple[str, Stat]]:
-        """Temporary files of writers that were killed, or are at work right now: mind their age."""
-        directory = f"{self.root}/{RESERVED}"
-        with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if entry.name != "lock":
-                        yield f"{RESERVED}/{entry.name}", _stat(entry.stat())
+    def damage(self) -> Mapping[str, str]:
+        """What SQLite says of its file, if it says anything."""
+        found = self._small.damage()
+        return {} if found is None else {NAME: found}
 
-    def remove_leftover(self, name: str) -> None:
-        """Remove a temporary file."""
-        with contextlib.suppress(MissingObject), _mapped_errors(name):
-            os.unlink(f"{self.root}/{RESERVED}/{os.path.basename(name)}")
-
-    def flush(self) -> None:
-        """Bring what this object wrote to disk, under ``batch``; nothing under the others."""
-        if self.fsync == "batch" and self._unflushed:
-            self._unflushed = False
-            with _mapped_errors(None):
-                sync_file_system(self.root)
+    def set_aside(self, name: str, aside: str) -> Iterator[tuple[str, bytes]]:
+        """Move that file; what can be read of it."""
+        path = self._path(aside)
+        with mapped_errors(aside):
+            os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        yield from self._small.set_aside(path)
 
     def open_file(self, name: str) -> int | None:
-        """A descriptor of the file."""
-        with _mapped_errors(name):
-            return os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-
-    def _path(self, name: str) -> str:
-        return f"{self.root}/{check_name(name)}"
-
-    def _create(self, name: str, path: str, parts: Iterable[Bytes], size: int) -> bool:
-        with _mapped_errors(name):
-            made = writing.create_file(self.root, path, parts, self._finish(size), self._way)
-            if made:
-                self._named(path)
-            return made
-
-    def _finish(self, size: int) -> writing.Finish:
-        early = self.fsync == "always" or (self.fsync == "batch" and size >= SYNC_BEFORE_NAMING_BYTES)
-
-        def finish(fd: int) -> None:
-            if self.mode is not None:
-                os.fchmod(fd, self.mode)
-            if early:
-                os.fdatasync(fd)
-
-        return finish
-
-    def _named(self, path: str) -> None:
-        """After a file got its name: make the name durable, or remember that it is not."""
-        self._unflushed = True
-        if self.fsync == "always":
-            _sync_directories(path, self.root)
-        if self.mode is not None:
-            _open_directories(path, self.root, self.mode)
-
-    def _walk(self, directory: str, prefix: str) -> Iterator[str]:
-        with contextlib.suppress(FileNotFoundError):
-            for entry in _sorted_entries(f"{self.root}/{directory}"):
-                name = directory + entry
-                if name.startswith(prefix[: len(name)]) and name != f"{RESERVED}/":
-                    yield from self._walk(name, prefix) if name.endswith("/") else (name,)
-
-
-def _sorted_entries(path: str) -> list[str]:
-    with os.scandir(path) as entries:
-        return sorted(entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in entries)
-
-
-def _stat(found: os.stat_result) -> Stat:
-    return Stat(found.st_size, datetime.fromtimestamp(found.st_mtime, timezone.utc))
-
-
-def sync_file_system(root: str) -> None:
-    """syncfs(2): one call for any number of files, where one fdatasync each costs milliseconds."""
-    import ctypes
-
-    with contextlib.suppress(FileNotFoundError):
-        fd = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+        """A descriptor of the file; None for a row."""
         try:
-            syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-            if syncfs is None:
-                os.sync()
-            elif syncfs(fd):
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), root)
-        finally:
-            os.close(fd)
+            return super().open_file(name)
+        except MissingObject:
+            if self._small.stat(name) is None:
+                raise
+            return None
+
+    def _file_names(self, prefix: str) -> Iterator[str]:
+        return (name for name in super().names(prefix) if not name.startswith(NAME))
+
+    def _file_stats(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        for name in self._file_names(prefix):
+            with contextlib.suppress(MissingObject):
+                yield name, super().stat(name)
+
+    def _insert(self, items: Sequence[tuple[str, Bytes]]) -> list[str]:
+        there = self._small.insert(items)
+        self._named(self._small.path)
+        return there
+
+    def _row(self, name: str, offset: int = 0, size: int = -1) -> bytes:
+        data = self._small.read(name, offset, size)
+        if data is None:
+            raise MissingObject(name)
+        return data
 
 
-def _directories(path: str, root: str) -> Iterator[str]:
-    directory = os.path.dirname(path)
-    while len(directory) >= len(root):
-        yield directory
-        directory = os.path.dirname(directory)
+def _may_be_row(item: tuple[str, Bytes]) -> bool:
+    name, data = item
+    return memoryview(data).nbytes <= SMALL_BYTES and key_of(name) is not None
 
 
-def _sync_directories(path: str, root: str) -> None:
-    for directory in _directories(path, root):
-        fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
-def _open_directories(path: str, root: str, mode: int) -> None:
-    """Directories get the files' bits, search for whom may read, and writing for the owner; not those of other owners."""
-    wanted = mode | (mode & 0o444) >> 2 | 0o700
-    for directory in _directories(path, root):
-        with contextlib.suppress(PermissionError):
-            if os.stat(directory).st_mode & 0o777 != wanted:
-                os.chmod(directory, wanted)
-
-
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_PASSING = {
-    errno.EAGAIN,
-    errno.EINTR,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-    errno.EBUSY,
-}
-
-
-class _mapped_errors:  # noqa: N801 (used like a function; as a generator it would cost more than a system call)
-    """The one place where errors of the operating system become ours."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str | None) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, OSError):
-            raise _ours(error, self._name) from error
-
-
-def _ours(error: OSError, name: str | None) -> CasStoreError:
-    if isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
-        return MissingObject(name)
-    where = f"{name or 'the store'} ({error.strerror or error})"
-    if error.errno in _DENIED:
-        return AccessDenied(f"not permitted: {where}: check the owner, the mode and the mount", name)
-    if error.errno in _FULL:
-        return StoreFull(f"no space left for {where}: make room and try again", name)
-    if error.errno == errno.ENAMETOOLONG:
-        return BadName(name)
-    if error.errno in _PASSING:
-        return BackendUnavailable(f"busy: {where}: try again", name)
-    return BackendError(f"the file system failed: {where}: check the disk", name)
+def _later(file: Stat, row: Stat | None) -> Stat:
+    """Of what is in both places: the file's size, the later time."""
+    return Stat(file.size_bytes, max(file.modified, row.modified)) if row else file

@@ -6,6 +6,7 @@ ask for. Closing the anonymous map, which happens when nothing refers to it any 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import sys
@@ -15,7 +16,11 @@ from typing import Any
 
 MAP_FIXED = 0x10
 PAGE_BYTES = mmap.PAGESIZE
+WORTH_HUGE_PAGES_BYTES = 4 * 1024 * 1024
 SUPPORTED = sys.platform == "linux"
+_PROTECTION = getattr(mmap, "PROT_READ", 0) | getattr(mmap, "PROT_WRITE", 0)
+_FLAGS = getattr(mmap, "MAP_PRIVATE", 0) | MAP_FIXED
+"""Looked up once: a piece is mapped in a few microseconds."""
 
 
 class Region:
@@ -26,6 +31,7 @@ class Region:
 
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self._mmap = _mmap()
 
     def view(self) -> memoryview:
         """All of it, writable; keeps the maps alive."""
@@ -33,9 +39,18 @@ class Region:
 
     def map_file(self, fd: int, start: int, size: int) -> bool:
         """Put the file's first ``size`` bytes at ``start`` (a multiple of the page size); False where it cannot be mapped."""
-        protection = mmap.PROT_READ | mmap.PROT_WRITE
         wanted = self._address + start
-        return bool(_mmap()(wanted, size, protection, mmap.MAP_PRIVATE | MAP_FIXED, fd, 0) == wanted)
+        return bool(self._mmap(wanted, size, _PROTECTION, _FLAGS, fd, 0) == wanted)
+
+
+def new_memory(size: int) -> memoryview:
+    """``size`` writable zeros of one's own; where the system has huge pages, of those: touching small ones takes longer."""
+    if size < WORTH_HUGE_PAGES_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return memoryview(bytearray(size))
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a kernel without them
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
 
 
 def same_memory(left: memoryview, right: memoryview) -> bool:

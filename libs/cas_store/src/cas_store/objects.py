@@ -10,9 +10,9 @@ from cas_store.backend import Bytes
 from cas_store.digests import Digest
 from cas_store.errors import CasStoreError, UnloadableObject
 from cas_store.mapping import same_memory
-from cas_store.references import Reference
+from cas_store.references import Reference, reference_given
 from cas_store.serializers import BUILT_IN, Encoded, Serializer
-from cas_store.store import ContentStore
+from cas_store.store import ContentStore, store_given
 from cas_store.storing import flat
 
 INLINE_BYTES = 128
@@ -28,7 +28,7 @@ class ObjectStore:
     """
 
     def __init__(self, store: ContentStore, serializers: Iterable[Serializer] = ()) -> None:
-        self.store = store
+        self.store = store_given(store)
         self._serializers = (*serializers, *BUILT_IN)
         self._by_name = {serializer.name: serializer for serializer in reversed(self._serializers)}
         self._custom = len(self._serializers) > len(BUILT_IN)
@@ -46,13 +46,13 @@ class ObjectStore:
                 reference = Reference("pickle", head, (), len(head))
                 return previous if previous == reference else reference
         serializer, encoded = self._encode(value)
-        if previous is not None and self._is_unchanged(previous, serializer, encoded):
+        if previous is not None and self._is_unchanged(reference_given(previous), serializer, encoded):
             return previous
         return self._store(serializer, encoded)
 
     def load(self, reference: Reference) -> Any:
         """The value; its buffers are writable and one's own. Raises `UnloadableObject` where what it needs is not installed."""
-        serializer = self._by_name.get(reference.serializer)
+        serializer = self._by_name.get(reference_given(reference).serializer)
         if serializer is None:
             raise UnloadableObject(reference.identity, f"no serializer named {reference.serializer!r} is registered")
         head = reference.head if isinstance(reference.head, bytes) else self.store.get(reference.head)

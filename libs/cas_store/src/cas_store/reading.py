@@ -134,7 +134,7 @@ def load_buffer(backend: Backend, verified: Verified, digest: Digest) -> memoryv
 
 
 def _load_list(backend: Backend, pieces: PieceList) -> memoryview:
-    whole = memoryview(bytearray(pieces.size))
+    whole = mapping.new_memory(pieces.size)
 
     def fill(piece: tuple[Digest, int, int]) -> None:
         digest, start, size = piece

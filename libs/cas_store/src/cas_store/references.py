@@ -11,13 +11,15 @@ from typing import Any
 import attrs
 
 from cas_store.digests import Digest
-from cas_store.errors import DamagedObject, UnsupportedFormat
+from cas_store.errors import DamagedReference, UnsupportedFormat
 
 VERSION = 1
 
 
 def digests_of(items: Iterable[Digest | Reference | str]) -> Iterator[Digest]:
     """The digests that these digests (or their texts) and references name; raises `BadDigest`."""
+    if isinstance(items, (Digest, Reference, str)):
+        raise TypeError(f"{items!r:.200} is one, not several: give an iterable, such as [it]")
     for item in items:
         if isinstance(item, Reference):
             yield from item.digests()
@@ -58,7 +60,7 @@ class Reference:
 
     @classmethod
     def from_json(cls, data: Any) -> Reference:
-        """Read what ``to_json`` gave; raises `DamagedObject`, or `UnsupportedFormat` for a later version."""
+        """Read what ``to_json`` gave; raises `DamagedReference`, or `UnsupportedFormat` for a later version."""
         try:
             if data["v"] != VERSION:
                 raise UnsupportedFormat("a reference", data["v"])
@@ -67,7 +69,7 @@ class Reference:
             buffers = tuple(Digest.parse(text) for text in data.get("buffers", ()))
             return cls(str(data["as"]), head, buffers, int(data["size"]))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DamagedObject("a reference", f"{str(data)[:200]!r} is not what Reference.to_json gives") from error
+            raise DamagedReference(str(data)[:200]) from error
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"as": self.serializer}
@@ -78,3 +80,12 @@ class Reference:
         if self.buffers:
             parts["buffers"] = [str(digest) for digest in self.buffers]
         return parts
+
+
+def reference_given(reference: object) -> Reference:
+    """An argument that has to be a reference; `TypeError` says how to make one."""
+    if isinstance(reference, Reference):
+        return reference
+    raise TypeError(
+        f"{reference!r:.200} is no Reference: give what save() gave, or Reference.from_json of its to_json()"
+    )

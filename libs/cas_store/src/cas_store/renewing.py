@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from cas_store import condemned as sweep_files
-from cas_store.backend import Backend
+from cas_store.backend import Backend, Stat
 from cas_store.condemned import Condemned
 from cas_store.digests import FILE, Digest, location
 from cas_store.errors import DamagedObject, MissingObject
@@ -64,9 +64,13 @@ class Renewing:
     def confirm(self, digests: Iterable[Digest]) -> None:
         """Make sure that no sweep deletes these before a record of them, made within `REREAD_SECONDS`, is seen by one."""
         files = self._files(digests)
+        latest: Stat | None = None
         for first in files:  # no threads where there is nothing to ask
-            for _ in in_order(self._backend.parallel, lambda one: self._confirm(*one), itertools.chain([first], files)):
-                pass
+            asked = itertools.chain([first], files)
+            for found in in_order(self._backend.parallel, lambda one: self._confirm(*one), asked):
+                latest = found if latest is None or found.modified > latest.modified else latest
+        if latest is not None:
+            self._backend.rely_on(latest)
 
     def forget(self) -> None:
         """Rely on nothing that was put: something was deleted by other ways than a sweep beside writers."""
@@ -86,11 +90,14 @@ class Renewing:
                 yield from ((piece, digest) for piece in read_list(self._backend, digest).digests())
             yield digest, None
 
-    def _confirm(self, digest: Digest, part_of: Digest | None) -> None:
+    def _confirm(self, digest: Digest, part_of: Digest | None) -> Stat:
         _, view = self.begin()
-        if not self._backend.exists(location(digest)):
-            raise MissingObject(digest, part_of)
+        try:
+            found = self._backend.stat(location(digest))
+        except MissingObject as error:
+            raise MissingObject(digest, part_of) from error
         self._settle(digest, lambda: renew(self._backend, digest, part_of), view)
+        return found
 
     def _settle(self, digest: Digest, rewrite: Rewrite, view: View) -> None:
         """Where the digest is condemned: write it, until it is there and cannot be deleted any more."""

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -35,6 +35,10 @@ class Retrying:
         self._sleep = sleep
         self._left = policy.budget
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes: the same policy, with a budget of their own."""
+        return type(self), (self.policy, self._sleep)
 
     def call(self, act: Callable[[], R], passing: Callable[[Exception], bool]) -> R:
         """What ``act`` gives; called again after errors that ``passing`` says may pass. The last error is raised."""

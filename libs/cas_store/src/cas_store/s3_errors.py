@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from cas_store.errors import (
@@ -50,12 +51,13 @@ _DENIED_CODES = {
     "AccessDenied",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
-    "ExpiredToken",
     "InvalidToken",
     "AllAccessDisabled",
     "Forbidden",
     "403",
 }
+_EXPIRED_LOGINS = {"SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError", "CredentialRetrievalError"}
+_EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _MISSING_CODES = {"NoSuchKey", "404", "NotFound"}
 _TAKEN_CODES = {"PreconditionFailed", "412"}
 _FULL_CODES = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507"}
@@ -85,9 +87,17 @@ def translated(error: Exception, name: str | None, bucket: str) -> CasStoreError
         return MissingObject(name)
     if code == "InvalidObjectState":
         return ArchivedObject(name or "", _storage_class(error))
+    if is_expired(error):
+        return AccessDenied(
+            f"S3 refused {_action(error)} of {what}: the credentials of {_owner()} have expired "
+            f"({code or type(error).__name__}): log in again",
+            name,
+        )
     if code in _DENIED_CODES or status in (401, 403):
         return AccessDenied(
-            f"S3 refused {what} ({code or status}): check credentials, region and the bucket's policy", name
+            f"S3 refused {_action(error)} of {what} to {_owner()} ({code or status}): "
+            "check credentials, region and the bucket's policy",
+            name,
         )
     if code in _FULL_CODES or status == 507:
         return StoreFull(f"S3 has no room for {what} ({code}): make room and try again", name)
@@ -100,6 +110,24 @@ def translated(error: Exception, name: str | None, bucket: str) -> CasStoreError
     if code and not (code in _PASSING_CODES or status in _PASSING_STATUS or (status or 0) >= 500):
         return BackendError(f"S3 refused {what}: {error}", name)
     return BackendUnavailable(f"S3 did not serve {what} within the retry budget: {error}: try again later", name)
+
+
+def is_expired(error: Exception) -> bool:
+    """Whether the credentials were good once: others may be there by now."""
+    kinds = {type(error).__name__, type(error.__cause__).__name__}
+    return _code(error)[0] in _EXPIRED_CODES or not kinds.isdisjoint(_EXPIRED_LOGINS)
+
+
+def _action(error: Exception) -> str:
+    """What was asked for, as policies call it, where botocore says it."""
+    return str(getattr(error, "operation_name", None) or "a request")
+
+
+def _owner() -> str:
+    """Whose credentials they are, as far as the environment tells."""
+    if profile := os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE"):
+        return f"profile '{profile}'"
+    return "AWS_ACCESS_KEY_ID" if os.environ.get("AWS_ACCESS_KEY_ID") else "profile 'default' or the machine's role"
 
 
 def is_unknown_upload(error: BaseException) -> bool:

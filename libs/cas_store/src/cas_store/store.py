@@ -18,7 +18,7 @@ from cas_store.backend import Backend, Bytes
 from cas_store.checking import FsckReport
 from cas_store.chunking import MIB
 from cas_store.counting import Usage
-from cas_store.digests import ALGORITHMS, FILE, VERSION_PREFIX, Digest, digest_at, digest_of, location
+from cas_store.digests import ALGORITHMS, FILE, VERSION_PREFIX, Digest, digest_at, digest_given, digest_of, location
 from cas_store.errors import DamagedObject
 from cas_store.frames import codec
 from cas_store.parallel import in_order
@@ -50,6 +50,12 @@ class ContentStore:
     """
 
     def __init__(self, backend: Backend) -> None:
+        given: object = backend
+        if isinstance(given, type) or not hasattr(given, "create_parts"):  # what only behaves like a backend is one
+            place = repr(str(given)) if isinstance(given, (str, os.PathLike)) else "'objects'"
+            raise TypeError(
+                f"{given!r:.200} is no backend: give LocalBackend({place}), or S3Backend('s3://bucket/prefix')"
+            )
         self.backend = backend
         self._renewing = Renewing(backend)
         self.writer = Writer(backend, self._renewing)
@@ -58,13 +64,18 @@ class ContentStore:
     def __repr__(self) -> str:
         return f"ContentStore({self.backend!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes: the backend, and nothing of what this one relies on."""
+        return type(self), (self.backend,)
+
     # --- putting
 
     def put(self, content: Content, *, plain: bool = False) -> Digest:
-        """Store bytes, a file (given as a path) or what a stream gives until its end, and return its digest.
+        """Store bytes, a file (given as a path) or what a binary stream gives until its end, and return its digest.
 
-        Equal bytes have equal digests. ``plain`` keeps the bytes as they are, in one file whatever their number, for readers that
-        know nothing of this library (see `location`); their digests are others than those of ``put`` without it.
+        What reading the file or the stream raises comes out as it is. Equal bytes have equal digests. ``plain`` keeps the bytes
+        as they are, in one file whatever their number, for readers that know nothing of this library (see `location`); their
+        digests are others than those of ``put`` without it.
         """
         if plain:
             return self._put_file(content)
@@ -88,7 +99,8 @@ class ContentStore:
 
     def put_many(self, contents: Iterable[Bytes]) -> list[Digest]:
         """As ``put`` for each, several at a time where that pays; the digests in the order of the contents."""
-        digests = list(in_order(self._small_workers(), self.writer.bytes, contents))
+        workers = self._small_workers()
+        digests = list(self.writer.many(contents) if workers == 1 else in_order(workers, self.writer.bytes, contents))
         self.backend.flush()
         return digests
 
@@ -96,7 +108,7 @@ class ContentStore:
 
     def get(self, digest: Digest) -> bytes:
         """All bytes of an object."""
-        return reading.read_whole(self.backend, digest)
+        return reading.read_whole(self.backend, digest_given(digest))
 
     def get_many(self, digests: Iterable[Digest]) -> Iterator[bytes]:
         """As ``get`` for each, several at a time where that pays, in order; at most a few are held."""
@@ -114,28 +126,28 @@ class ContentStore:
 
     def load(self, digest: Digest) -> memoryview:
         """As ``view``, writable: changes stay in this process and never reach the store."""
-        return reading.load_buffer(self.backend, self._verified, digest)
+        return reading.load_buffer(self.backend, self._verified, digest_given(digest))
 
     def open(self, digest: Digest) -> BinaryIO:
         """A seekable read-only stream; holds one piece of at most some MiB at a time."""
-        return io.BufferedReader(ObjectStream(self.backend, digest), 64 * 1024)
+        return io.BufferedReader(ObjectStream(self.backend, digest_given(digest)), 64 * 1024)
 
     def parts(self, digest: Digest) -> Iterator[bytes]:
         """All bytes in order, in parts of at most some MiB, read ahead where that pays: for copying large objects."""
-        return reading.read_parts(self.backend, digest)
+        return reading.read_parts(self.backend, digest_given(digest))
 
     # --- knowing
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, Digest) and self.contains(digest)
+        return self.contains(digest)  # type: ignore[arg-type]  # which says so of what is no digest
 
     def contains(self, digest: Digest) -> bool:
         """Whether the object is stored, asked by name, never by listing. Of a large one this asks for its list only."""
-        return self.backend.exists(location(digest))
+        return self.backend.exists(location(digest_given(digest)))
 
     def stat(self, digest: Digest) -> ObjectStat:
         """Lengths of an object, from as few bytes as tell them."""
-        stored = reading.file_size(self.backend, digest)
+        stored = reading.file_size(self.backend, digest_given(digest))
         if digest.is_list:
             pieces = reading.read_list(self.backend, digest)
             return ObjectStat(pieces.size, stored, len(pieces.ends))
@@ -143,7 +155,7 @@ class ContentStore:
 
     def location(self, digest: Digest) -> str:
         """The name of the digest's file in the backend."""
-        return location(digest)
+        return location(digest_given(digest))
 
     def __iter__(self) -> Iterator[Digest]:
         return self.digests()
@@ -167,8 +179,9 @@ class ContentStore:
 
     def delete(self, digest: Digest) -> None:
         """Remove an object's file at once, whoever needs it: `collect_garbage` is the safe way. Pieces of a list stay."""
+        name = location(digest_given(digest))
         self._renewing.forget()
-        self.backend.delete(location(digest))
+        self.backend.delete(name)
         self.backend.delete(name_of(digest))
 
     # --- care
@@ -256,9 +269,18 @@ class ContentStore:
         return digest
 
 
+def store_given(store: object) -> ContentStore:
+    """An argument that has to be a store; `TypeError` says how to make one."""
+    if isinstance(store, ContentStore):
+        return store
+    raise TypeError(f"{store!r:.200} is no store: give a ContentStore, such as ContentStore(LocalBackend('objects'))")
+
+
 def _readable(content: object) -> Any:
-    if not hasattr(content, "read"):
-        raise TypeError(f"cannot store a {type(content).__name__}: give bytes, a path, or a binary stream")
+    if not hasattr(content, "read") or isinstance(content, io.TextIOBase):
+        raise TypeError(
+            f"cannot store a {type(content).__name__}: give bytes, a pathlib.Path, or a stream that is open in binary mode"
+        )
     return content
 
 

@@ -84,6 +84,8 @@ def rehearse(backend: Backend, live: Live, grace: timedelta, watch: Watch | None
 
 def check_grace(grace: timedelta) -> None:
     """Raise `ValueError` for a grace in which writers may not learn of the sweep."""
+    if not isinstance(grace, timedelta):
+        raise TypeError(f"a grace of {grace!r} has no unit: give a timedelta, such as timedelta(days=1)")
     if grace and grace < SHORTEST_GRACE:
         raise ValueError(
             f"a grace of {grace} is too short for writers to learn of the sweep: give at least {SHORTEST_GRACE}, "

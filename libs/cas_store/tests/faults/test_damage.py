@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 import pytest
-from cas_store import CasStoreError, ContentStore, DamagedObject, Digest, LocalBackend, UnsupportedFormat
+from cas_store import CasStoreError, ContentStore, DamagedObject, Digest, LocalBackend, MissingObject, UnsupportedFormat
+from cas_store.small_objects import NAME
 
 MIB = 1024 * 1024
 FRAME = b"\x28\xb5\x2f\xfd"
@@ -151,6 +152,39 @@ def test_damage_to_what_is_remembered_as_verified_is_harmless(tmp_path: Path) ->
     for other in others:
         memory.write_bytes(other)
         assert ContentStore(LocalBackend(tmp_path)).load(digest) == content
+
+
+def test_flipped_bits_of_the_file_of_small_pieces_are_noticed(tmp_path: Path) -> None:
+    """Wherever they are: what is read is right, or the error names the object or that file; and fsck tells of what was lost."""
+    contents = [b"%d some text " % number * (number % 40) for number in range(60)]
+    digests = ContentStore(LocalBackend(tmp_path, fsync="never")).put_many(contents)
+    path, chance = tmp_path / NAME, random.Random(4)
+    sound = path.read_bytes()
+    places = [*range(110), *chance.sample(range(len(sound)), 200)]
+    lost = 0
+    for at in places:
+        overwrite(path, sound[:at] + bytes([sound[at] ^ 1 << chance.randrange(8)]) + sound[at + 1 :])
+        store = ContentStore(LocalBackend(tmp_path, fsync="never"))
+        right = [is_right(store, digest, content) for digest, content in zip(digests, contents, strict=True)]
+        if not all(right):
+            lost += 1
+            assert not store.fsck().ok, at
+    overwrite(path, sound)
+    assert lost > 50
+    assert ContentStore(LocalBackend(tmp_path)).fsck().ok
+
+
+def is_right(store: ContentStore, digest: Digest, content: bytes) -> bool:
+    """Whether it is read; wrong bytes, and errors that name something else, fail the test."""
+    with contextlib.suppress(DamagedObject, MissingObject, UnsupportedFormat):
+        try:
+            assert store.get(digest) == content
+        except CasStoreError as error:
+            if str(digest) not in str(error) and NAME not in str(error):
+                raise AssertionError(f"neither the object nor the file is named: {error}") from error
+            raise
+        return True
+    return False
 
 
 def test_files_that_are_none_of_ours_disturb_nothing(tmp_path: Path) -> None:

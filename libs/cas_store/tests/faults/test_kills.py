@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from cas_store import ContentStore, Digest, LocalBackend, ObjectStore, Reference
 
 KILLS = {"unnamed": 100, "linked": 80, "renamed": 80}
 WRITERS = 2
+LINE = re.compile(r"[0-9]+\tsha256:[0-9a-f]{64}\n")
 SIZES = (0, 10, 3000, 3000, 40_000, 300_000, 700_000, 2_500_000)
 
 
@@ -88,7 +90,55 @@ def test_nothing_acknowledged_is_lost_when_writers_are_killed(tmp_path: Path, wa
             seen.update(acknowledged(pipe))
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert len(seen) > KILLS[way]
+    check(tmp_path, way, seen)
 
+
+def write_batches(root: Path, seed: int, pipe: int) -> None:
+    """Many small ones at a time, overlapping; some are renewed and some deleted that nobody else has."""
+    store = ContentStore(LocalBackend(root))
+    numbers = random.Random(seed)
+    while True:
+        batch = [numbers.randrange(10_000) for _ in range(200)]
+        kept = store.put_many([b"%d small " % number * (number % 90) for number in batch])
+        lines = "".join(f"{number}\t{digest}\n" for number, digest in zip(batch, kept, strict=True))
+        os.write(pipe, lines.encode())
+        store.backend.replace(store.location(kept[0]), store.backend.read(store.location(kept[0])))
+        store.delete(store.put_many([b"own %d %d" % (seed, number) for number in batch])[0])
+
+
+def test_nothing_acknowledged_is_lost_when_writers_of_batches_are_killed(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    seen: set[tuple[str, str]] = set()
+    for turn in range(15):
+        reading, writing = os.pipe()
+        children = []
+        for at in range(WRITERS):
+            child = os.fork()
+            if child == 0:
+                try:
+                    write_batches(tmp_path, turn * WRITERS + at, writing)
+                finally:
+                    os._exit(1)
+            children.append(child)
+        os.close(writing)
+        first = os.read(reading, 1 << 20)  # on a busy machine a batch may take long
+        for child in children:
+            time.sleep(chance.random() * 0.08)
+            os.kill(child, signal.SIGKILL)
+        with os.fdopen(reading, "rb") as lines:
+            text = (first + lines.read()).decode()
+        seen.update(tuple(line.split("\t")) for line in text.splitlines(True) if LINE.fullmatch(line))  # type: ignore[misc]
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [-signal.SIGKILL] * WRITERS
+    assert len(seen) > 1000
+
+    store = ContentStore(LocalBackend(tmp_path))
+    for number, digest in seen:
+        assert store.get(Digest.parse(digest.strip())) == b"%d small " % int(number) * (int(number) % 90)
+    report = store.fsck()
+    assert (report.ok, report.unknown) == (True, ())
+
+
+def check(tmp_path: Path, way: str, seen: set[tuple[str, int, str]]) -> None:
     backend = LocalBackend(tmp_path, way=way)  # type: ignore[arg-type]
     store = ContentStore(backend)
     for how, number, kept in seen:

@@ -23,7 +23,7 @@ from cas_store import (
     StoreFull,
 )
 from cas_store.retrying import RetryPolicy
-from proxy import Answer, Cut, Fault, Proxy, Request, Reset, Silence
+from stepwell_testing.faulty_proxy import Answer, Cut, Fault, Proxy, Request, Reset, Silence
 from stepwell_testing.s3 import S3Server
 
 MIB = 1024 * 1024

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cas_store import AccessDenied, Backend, BackendError, BadName, ContentStore, MissingObject, ObjectStore, S3Backend
-from cas_store.s3 import make_client
+from cas_store.s3_client import make_client
 from cas_store.testing.backends import BackendContract
 from stepwell_testing.s3 import S3Server
 
 MIB = 1024 * 1024
-NUMBERS = itertools.count()
 
 
 @pytest.fixture
 def url(server: S3Server) -> str:
     """An empty place."""
-    return f"s3://{server.bucket}/place-{next(NUMBERS)}"
+    return f"s3://{server.bucket}/place-{uuid4().hex}"
 
 
 @pytest.fixture(scope="module")

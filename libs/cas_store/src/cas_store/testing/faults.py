@@ -154,6 +154,8 @@ class FaultyBackend(Backend):
         self.ask_first_bytes = backend.ask_first_bytes
         self.may_tear = backend.may_tear
         self.has_files = backend.has_files
+        self.small_bytes = backend.small_bytes
+        self.together_bytes = backend.together_bytes
         self._lock = threading.Lock()
 
     def count(self, *methods: str) -> int:
@@ -163,6 +165,10 @@ class FaultyBackend(Backend):
     def create(self, name: str, data: Bytes) -> bool:
         """Passed on."""
         return self._call("create", name, lambda fault: self.backend.create(name, _written(fault, data)))
+
+    def create_many(self, items: Sequence[tuple[str, Bytes]]) -> list[str]:
+        """Passed on."""
+        return self._call("create_many", "", lambda _: self.backend.create_many(items))
 
     def create_parts(self, name: str, parts: Iterable[Bytes], size: int) -> bool:
         """Passed on; as one part where the fault is about what is written."""
@@ -229,9 +235,21 @@ class FaultyBackend(Backend):
         """Passed on."""
         self._call("remove_leftover", name, lambda _: self.backend.remove_leftover(name))
 
+    def damage(self) -> Mapping[str, str]:
+        """Passed on."""
+        return self._call("damage", "", lambda _: self.backend.damage())
+
+    def set_aside(self, name: str, aside: str) -> Iterator[tuple[str, bytes]]:
+        """Passed on."""
+        yield from self._call("set_aside", name, lambda _: self.backend.set_aside(name, aside))
+
     def flush(self) -> None:
         """Passed on."""
         self._call("flush", "", lambda _: self.backend.flush())
+
+    def rely_on(self, latest: Stat) -> None:
+        """Passed on, without a fault: it is no call about a name."""
+        self.backend.rely_on(latest)
 
     def open_file(self, name: str) -> int | None:
         """Passed on: faults of reading cannot reach what is mapped."""
