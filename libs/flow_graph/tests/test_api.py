@@ -29,7 +29,7 @@ def test_all_public_names_are_documented() -> None:
 
 def test_errors_have_one_base_and_are_drawn() -> None:
     found = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, FlowGraphError)]
-    assert len(found) == 10
+    assert len(found) == 11
     assert set(flow_graph.__all__) >= {error.__name__ for error in found}
     for error in found:
         assert error.__name__ in str(errors.__doc__)

@@ -12,6 +12,7 @@ from flow_graph import (
     FlowGraph,
     GraphBuilder,
     GraphError,
+    InvalidArgument,
     Join,
     Linear,
     Node,
@@ -214,7 +215,7 @@ def test_what_only_some_schedulers_cannot_run_is_reported_to_whom_asks(read: Rea
     (finding,) = check(graph, also=["nested-foreach"])
     assert (finding.code, finding.step) == ("FG060", "a")
     assert [finding.slug for finding in check(read(flow(**GANG)), also=ON_REQUEST)] == ["gang"]
-    with pytest.raises(KeyError):
+    with pytest.raises(InvalidArgument, match="nested-foreach, gang"):
         check(graph, also=["no-such-rule"])
 
 

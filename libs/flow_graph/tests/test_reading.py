@@ -449,12 +449,12 @@ def long_flow(steps: int) -> str:
 
 def test_ten_thousand_steps(define: Define) -> None:
     flow = define(long_flow(10_000))
-    began = time.monotonic()
+    began = time.process_time()
     graph = read_class(flow)
     assert check(graph) == []
     assert len(graph) == len(graph.to_text().splitlines()) == 10_000
     assert FlowGraph.from_json(graph.to_json()) == graph
-    assert time.monotonic() - began < 60  # not a measure: only that it is no matter of minutes
+    assert time.process_time() - began < 120  # not a measure: only that it is no matter of ever more minutes
 
 
 def test_a_cycle_of_ten_thousand_steps() -> None:

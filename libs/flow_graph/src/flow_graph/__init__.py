@@ -8,6 +8,7 @@ from flow_graph.checking import check
 from flow_graph.errors import (
     FlowGraphError,
     GraphError,
+    InvalidArgument,
     InvalidOutcome,
     InvalidTaskId,
     MissingExtra,
@@ -54,6 +55,7 @@ __all__ = [
     "GraphBuilder",
     "GraphError",
     "Invalid",
+    "InvalidArgument",
     "InvalidOutcome",
     "InvalidTaskId",
     "Join",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
+from flow_graph.arguments import optional_text, require, text, texts
 from flow_graph.checking import require_well_formed
+from flow_graph.errors import InvalidArgument
 from flow_graph.findings import Finding
 from flow_graph.graph import FlowGraph
 from flow_graph.joins import infer_joins
@@ -31,6 +34,7 @@ class GraphBuilder:
     """
 
     def __init__(self, name: str, doc: str = "") -> None:
+        text("GraphBuilder's name", name)
         self.name = name
         self.doc = doc
         self.nodes: dict[str, Node] = {}
@@ -62,6 +66,7 @@ class GraphBuilder:
         inside a foreach if `join` is a word of its name (`join`, `join_shards`), or if it directly follows a one-step
         body and only further joins and the end come after it. Where this cannot tell, `build` asks for `join=True`.
         """
+        check_step(name, next, foreach, condition, num_parallel, join, decorators)
         if name in self.nodes:
             self.findings.append(
                 Finding("duplicate-step", f"Step {name!r} is defined twice.", "Rename or remove one of them.", name)
@@ -87,6 +92,31 @@ class GraphBuilder:
         graph = FlowGraph(self.name, infer_joins(self.nodes, self.undecided), self.doc, findings=self.findings)
         require_well_formed(graph)
         return graph
+
+
+def check_step(
+    name: object,
+    next: object,  # noqa: A002
+    foreach: object,
+    condition: object,
+    num_parallel: object,
+    join: object,
+    decorators: object,
+) -> None:
+    """Raise InvalidArgument unless the arguments of `GraphBuilder.step` are of the right types."""
+    text("The step's name", name)
+    where = f"{{}} of step {name!r}"
+    if isinstance(next, Mapping):
+        texts(where.format("next"), list(next.values()))
+    elif next is not None and not isinstance(next, str):
+        if isinstance(next, AbstractSet):
+            raise InvalidArgument(where.format("next"), next, "in an order: a list of steps")
+        texts(where.format("next"), next)
+    optional_text(where.format("foreach"), foreach)
+    optional_text(where.format("condition"), condition)
+    require((int, str, type(None)), where.format("num_parallel"), num_parallel, "a whole number")
+    require((bool, type(None)), where.format("join"), join, "True, False or None")
+    texts(where.format("decorators"), decorators)
 
 
 def build_transition(

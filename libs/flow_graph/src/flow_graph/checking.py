@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flow_graph.arguments import texts
 from flow_graph.checks.artifacts import check_artifacts, check_constants, check_unused_inputs
 from flow_graph.checks.gangs import check_gangs, check_no_gangs
 from flow_graph.checks.nesting import check_direct_joins, check_nested_foreaches, check_scopes
@@ -22,9 +23,9 @@ from flow_graph.checks.transitions import (
     check_transitions,
     check_wide_splits,
 )
-from flow_graph.errors import GraphError
+from flow_graph.errors import GraphError, InvalidArgument
 from flow_graph.findings import Finding
-from flow_graph.graph import FlowGraph
+from flow_graph.graph import FlowGraph, require_graph
 
 ALWAYS: tuple[Check, ...] = (
     check_names,
@@ -50,13 +51,24 @@ def check(graph: FlowGraph, *, also: Iterable[str] = ()) -> list[Finding]:
     """All that is wrong with a graph, in the order of the source; no error among them: the flow is sound.
 
     `also` names rules that are off by default, as only some schedulers need them: `nested-foreach`, `gang`. Takes time linear in
-    the steps. Raises KeyError for a name that is no such rule.
+    the steps. Raises InvalidArgument for a name that is no such rule.
     """
-    asked = tuple(ON_REQUEST[name] for name in also)
+    require_graph(graph)
+    asked = asked_for(also)
     findings = [*graph.findings, *run((*ALWAYS, *IN_SOURCE), graph)]
     if is_connected(graph):
         findings += run((*CONNECTED, *asked, *CONNECTED_IN_SOURCE), graph)
     return sorted(findings, key=lambda f: (f.file or "", f.line or 0, f.column or 0))
+
+
+def asked_for(also: Iterable[str]) -> tuple[Check, ...]:
+    """The rules of these names that are off by default."""
+    texts("also", also)
+    names = list(also)
+    for name in names:
+        if name not in ON_REQUEST:
+            raise InvalidArgument("one of also", name, f"one of {', '.join(ON_REQUEST)}")
+    return tuple(ON_REQUEST[name] for name in names)
 
 
 def require_well_formed(graph: FlowGraph) -> None:
@@ -64,6 +76,7 @@ def require_well_formed(graph: FlowGraph) -> None:
 
     It is the graph that has to be well formed here: what its steps do with artifacts is not looked at.
     """
+    require_graph(graph)
     findings = [*graph.findings, *run(ALWAYS, graph)]
     if is_connected(graph):
         findings += run(CONNECTED, graph)

@@ -1,6 +1,7 @@
 """What can go wrong.
 
     FlowGraphError
+    ├── InvalidArgument     an argument that is of the wrong type, or not one of those that there are (also a ValueError)
     ├── GraphError          a graph that is not well formed: all its findings
     ├── SourceUnavailable   a class whose source cannot be read or parsed
     ├── UnreadableGraph     JSON that is no graph, or one of a later format
@@ -27,6 +28,15 @@ class FlowGraphError(Exception):
     """The base of every error of this package."""
 
     retryable = False
+
+
+class InvalidArgument(FlowGraphError, ValueError):
+    """An argument that is not what it should be; `argument` names it."""
+
+    def __init__(self, argument: str, value: object, must: str) -> None:
+        self.argument = argument
+        shown = repr(value)
+        super().__init__(f"{argument} is {shown if len(shown) <= 80 else f'{shown[:80]}…'}; it must be {must}.")
 
 
 class GraphError(FlowGraphError):

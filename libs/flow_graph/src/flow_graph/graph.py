@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from flow_graph.arguments import field, require, text
 from flow_graph.errors import NoMatchingStep, UnknownStep
 from flow_graph.findings import Finding
 from flow_graph.nodes import Node
@@ -17,9 +18,18 @@ from flow_graph.scopes import Arm, Scopes, find_scopes
 
 
 def by_name(nodes: Iterable[Node] | Mapping[str, Node]) -> dict[str, Node]:
-    """The nodes by name."""
-    values = nodes.values() if isinstance(nodes, Mapping) else nodes
+    """The nodes by name. Raises InvalidArgument."""
+    must = "nodes: Node('start', Linear('end')), ..."
+    require((Mapping, Iterable), "FlowGraph's nodes", nodes, must)
+    values = list(nodes.values() if isinstance(nodes, Mapping) else nodes)
+    for node in values:
+        require(Node, "one of FlowGraph's nodes", node, "a Node, as Node('start', Linear('end'))")
     return {node.name: node for node in values}
+
+
+def require_graph(graph: object) -> None:
+    """Raise InvalidArgument unless it is a graph."""
+    require(FlowGraph, "The graph", graph, "a FlowGraph, as read_class and GraphBuilder.build() make them")
 
 
 def as_tuple(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -47,7 +57,7 @@ class FlowGraph:
     - `findings`: what the reader or the builder noticed that the graph itself does not show; part of `check`.
     """
 
-    name: str
+    name: str = attrs.field(validator=field(text))
     nodes: dict[str, Node] = attrs.field(converter=by_name)
     doc: str = ""
     file: str | None = attrs.field(default=None, eq=False)
@@ -61,7 +71,7 @@ class FlowGraph:
     def __getitem__(self, step: str) -> Node:
         try:
             return self.nodes[step]
-        except KeyError:
+        except (KeyError, TypeError):  # what has no hash is no step either
             raise self.unknown(step) from None
 
     def __contains__(self, step: object) -> bool:
@@ -78,7 +88,7 @@ class FlowGraph:
 
     def unknown(self, step: str) -> UnknownStep:
         """The error that says that `step` is none, with a suggestion."""
-        return UnknownStep(step, self.name, suggest(step, self.nodes))
+        return UnknownStep(step, self.name, suggest(step, self.nodes) if isinstance(step, str) else None)
 
     @property
     def line(self) -> int | None:

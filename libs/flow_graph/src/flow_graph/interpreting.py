@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from flow_graph.arguments import mapping
 from flow_graph.checking import require_well_formed
 from flow_graph.errors import InvalidOutcome
 from flow_graph.graph import FlowGraph
@@ -32,9 +33,14 @@ def interpret(
 ) -> Iterator[PlannedTask]:
     """All tasks of a run in an order in which they could run, each after its parents.
 
-    Raises GraphError if the graph is not well formed, InvalidOutcome if a cardinality or a choice is missing or wrong.
+    Raises GraphError if the graph is not well formed, UnknownStep for a name that is no step, InvalidOutcome if a cardinality or
+    a choice is missing or wrong.
     """
     require_well_formed(graph)
+    mapping("cardinalities", cardinalities)
+    mapping("choices", choices)
+    for step in (*(cardinalities or ()), *(choices or ())):
+        graph[step]
     interpreter = Interpreter(graph, cardinalities or {}, choices or {})
     return interpreter.run(graph.start, (), ())
 
@@ -90,7 +96,7 @@ class Interpreter:
 
     def choice(self, node: Node, task: PlannedTask) -> str:
         """The step that a switch task chooses."""
-        value = self.choices.get(node.name)
+        value: Any = self.choices.get(node.name)
         if value == node.name:
             raise InvalidOutcome(
                 node.name, task.task_id, "it chooses itself for ever; give one choice for each iteration"
@@ -99,6 +105,9 @@ class Interpreter:
             choice: str | None = value(task.path, task.iteration)
         elif value is None or isinstance(value, str):
             choice = value
+        elif not isinstance(value, Sequence):
+            must = "it must be a step, one step for each iteration, or a function"
+            raise InvalidOutcome(node.name, task.task_id, f"{must}, not {value!r}")
         else:
             choice = value[task.iteration] if task.iteration < len(value) else None
         return choice_of(node, task.task_id, Outcome(choice=choice))

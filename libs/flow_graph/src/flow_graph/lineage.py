@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from flow_graph.errors import InvalidTaskId
-from flow_graph.graph import FlowGraph, meet
+from flow_graph.errors import InvalidArgument, InvalidTaskId
+from flow_graph.graph import FlowGraph, meet, require_graph
 from flow_graph.nodes import Foreach, Node
 from flow_graph.outcomes import cardinality_of, choice_of
 from flow_graph.scopes import Arm
@@ -24,6 +24,7 @@ def task_inputs(graph: FlowGraph, step: str, task: str, outcome_of: OutcomeOf) -
     The graph is well formed. `outcome_of(step, task_id)` is asked for finished foreach and switch tasks only.
     Raises UnknownStep, InvalidTaskId, InvalidOutcome, and whatever `outcome_of` raises.
     """
+    check_asked(graph, outcome_of)
     node = graph[step]
     path, iteration = parse_task_id(task, graph.foreach_depth(step))
     if iteration and not node.recursive:
@@ -38,6 +39,7 @@ def task_inputs(graph: FlowGraph, step: str, task: str, outcome_of: OutcomeOf) -
 
 def foreach_frames(graph: FlowGraph, step: str, task: str, outcome_of: OutcomeOf) -> tuple[ForeachFrame, ...]:
     """The foreaches that a task is inside of, outermost first. Asks and raises as `task_inputs` does."""
+    check_asked(graph, outcome_of)
     path, _ = parse_task_id(task, graph.foreach_depth(step))
     frames = []
     for depth, name in enumerate(graph.foreaches(step)):
@@ -48,6 +50,13 @@ def foreach_frames(graph: FlowGraph, step: str, task: str, outcome_of: OutcomeOf
             raise InvalidTaskId(task, f"the foreach of step {name!r} has {width} items")
         frames.append(ForeachFrame(name, transition.variable, path[depth], width))
     return tuple(frames)
+
+
+def check_asked(graph: object, outcome_of: object) -> None:
+    """Raise InvalidArgument unless these are a graph and somebody who can be asked."""
+    require_graph(graph)
+    if not callable(outcome_of):
+        raise InvalidArgument("outcome_of", outcome_of, "a function of step and task id that gives an Outcome")
 
 
 def width_of(split: Node, path: Path, outcome_of: OutcomeOf) -> int:

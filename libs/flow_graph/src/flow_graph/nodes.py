@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from flow_graph.arguments import field, require, text, texts
 from flow_graph.artifacts import Artifacts
 from flow_graph.positions import Span
 
@@ -14,12 +15,29 @@ Key = str | int | float | bool | None
 """A literal that a switch can compare its variable with."""
 
 
+def literal(where: str, value: object) -> None:
+    """Raise InvalidArgument unless a switch can compare its variable with it."""
+    require((str, int, float, type(None)), where, value, "a literal: text, a number, True, False or None")
+
+
+def some_cases(where: str, value: object) -> None:
+    """Raise InvalidArgument unless these are cases."""
+    require(tuple, where, value, "a tuple of Cases")
+    for case in value:  # type: ignore[attr-defined]
+        require(Case, f"one of {where}", case, "a Case, as Case('small', 'quick')")
+
+
+def a_transition(where: str, value: object) -> None:
+    """Raise InvalidArgument unless it is a transition."""
+    require(Transition.__args__, where, value, "a transition, as Linear('end') or End()")
+
+
 @attrs.frozen
 class Linear:
     """Go on with one task of `target`."""
 
     kind: ClassVar[str] = "linear"
-    target: str
+    target: str = attrs.field(validator=field(text))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -32,7 +50,7 @@ class Join:
     """Wait for all the arms of a split or foreach, then go on with one task of `target`."""
 
     kind: ClassVar[str] = "join"
-    target: str
+    target: str = attrs.field(validator=field(text))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -45,7 +63,7 @@ class Split:
     """Go on with one task of each of `targets`, side by side."""
 
     kind: ClassVar[str] = "split"
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = attrs.field(validator=field(texts))
 
 
 @attrs.frozen
@@ -57,8 +75,8 @@ class Foreach:
     """
 
     kind: ClassVar[str] = "foreach"
-    target: str
-    variable: str
+    target: str = attrs.field(validator=field(text))
+    variable: str = attrs.field(validator=field(text))
     parallel: bool = False
 
     @property
@@ -75,8 +93,8 @@ class Case:
     (`self.config.key`), `key` is that expression's text and `expression` is true: its value is known at run time only.
     """
 
-    key: Key
-    target: str
+    key: Key = attrs.field(validator=field(literal))
+    target: str = attrs.field(validator=field(text))
     expression: bool = False
 
 
@@ -85,8 +103,8 @@ class Switch:
     """Go on with one task of the step whose case equals the artifact `condition`; it may be the switch itself."""
 
     kind: ClassVar[str] = "switch"
-    condition: str
-    cases: tuple[Case, ...]
+    condition: str = attrs.field(validator=field(text))
+    cases: tuple[Case, ...] = attrs.field(validator=field(some_cases))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -136,8 +154,8 @@ class Node:
     - `artifacts`: what the method does with artifacts, `None` if that is not known, as of a graph built in code.
     """
 
-    name: str
-    transition: Transition
+    name: str = attrs.field(validator=field(text))
+    transition: Transition = attrs.field(validator=field(a_transition))
     arguments: int = 1
     starts: bool = False
     ends: bool = False

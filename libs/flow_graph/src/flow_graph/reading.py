@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flow_graph.arguments import require, text
 from flow_graph.graph import FlowGraph
 
 
@@ -13,6 +14,9 @@ def read_class(cls: type, step: str = "step", transition: str = "next") -> FlowG
     Python does it. The class that defines `transition`, and its bases, are the framework's: what they do with `self` is
     none of the flow's artifacts. The graph is not checked: see `check`. Raises SourceUnavailable.
     """
+    require(type, "The class", cls, "a class; of an instance it is type(instance)")
+    text("step", step)
+    text("transition", transition)
     from flow_graph.classes import read  # Python's own parser comes with it: only whom reads classes waits for that
 
     return read(cls, step, transition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flow_graph.arguments import require
 from flow_graph.findings import Finding
 from flow_graph.positions import Span
 
@@ -9,11 +10,14 @@ from flow_graph.positions import Span
 def render(finding: Finding) -> str:
     """A finding on several lines, the source with a caret among them if the file can still be read.
 
+    ```text
      flow.py:12:19: error: Step 'start' leads to 'trian', which is no step of the flow. [FG022 unknown-step]
     12 |         self.next(self.trian)
        |                   ^^^^^^^^^^
        = help: Did you mean 'train'?
+    ```
     """
+    require(Finding, "The finding", finding, "a Finding, as check() gives them")
     where = f"{finding.file or '<unknown>'}:{finding.at.line}:{finding.at.column}: " if finding.at else ""
     lines = [f"{where}{finding.severity}: {finding.message} [{finding.code} {finding.slug}]"]
     if finding.at and finding.file:

@@ -32,7 +32,7 @@ def graph_from_json(text: str | bytes) -> FlowGraph:
     """The graph that `graph_to_json` gave. Raises UnreadableGraph."""
     try:
         data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise UnreadableGraph(f"This is no graph: not JSON ({error}).") from error
     return graph_from_data(data)
 

@@ -41,7 +41,7 @@ def parse_task_id(text: str, depth: int) -> tuple[Path, int]:
     The depth is needed because `t0` is both the one task of a step outside every foreach and item 0 inside one.
     Raises InvalidTaskId.
     """
-    match = TASK_ID.fullmatch(text)
+    match = TASK_ID.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidTaskId(text, "task ids look like t0, t3, t3-1 or t3-r2")
     path = tuple(map(int, match[1].split("-")))

@@ -14,6 +14,7 @@ from typing import overload
 
 import attrs
 
+from flow_graph.arguments import require
 from flow_graph.checking import require_well_formed
 from flow_graph.errors import UnexpectedTask
 from flow_graph.graph import FlowGraph
@@ -105,7 +106,8 @@ class Traversal:
         `outcome` is needed for a foreach (its cardinality) and a switch (its choice). Raises InvalidOutcome if it does
         not fit, and UnexpectedTask if the task is not running; then nothing has changed.
         """
-        outcome = outcome or Outcome()
+        require(PlannedTask, "The finished task", task, "one of the PlannedTasks that begin() and finish() gave")
+        outcome = Outcome() if outcome is None else outcome
         scope, arm = self.find_running(task)
         node = self.graph[task.step]
         match node.transition:
