@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,14 +30,14 @@ class Request:
 
 @attrs.frozen
 class Reply:
-    """What to answer. ``raw`` instead of JSON; ``cut``: send so many bytes and hang up; ``late``: seconds to wait before."""
+    """What to answer. ``raw`` instead of JSON; ``cut``: send so many bytes and hang up; ``after``: wait for it first."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = attrs.field(factory=dict)
     raw: bytes | None = None
     cut: int | None = None
-    late: float = 0.0
+    after: threading.Event | None = None
 
     def bytes(self) -> bytes:
         return json.dumps(self.body).encode() if self.raw is None else self.raw
@@ -75,13 +76,24 @@ class Script:
 
 
 @contextmanager
-def serving(answering: Answering, port: int = 0) -> Iterator[str]:
+def port_of_nobody() -> Iterator[int]:
+    """A port where nobody listens: it is kept from others while within, though `serving` may take it."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
+
+
+@contextmanager
+def serving(answering: Answering, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve while within; the URL."""
     server = _Server(("127.0.0.1", port), _handler(answering))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -99,7 +111,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(answering: Answering) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 30
+        timeout = 300
         disable_nagle_algorithm = True
 
         def log_message(self, *_: Any) -> None:
@@ -109,7 +121,8 @@ def _handler(answering: Answering) -> type[BaseHTTPRequestHandler]:
             sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = Request(self.command, self.path, dict(self.headers), json.loads(sent) if sent else None)
             reply = answering.reply_to(request)
-            time.sleep(reply.late)
+            if reply.after is not None:
+                reply.after.wait()
             content = reply.bytes()
             if reply.cut is not None:
                 self.close_connection = True
@@ -121,6 +134,6 @@ def _handler(answering: Answering) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(content[: reply.cut])
 
-        do_GET = do_POST = do_PATCH = _answer  # noqa: N815  # names that http.server looks for
+        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  # names that http.server looks for
 
     return Handler

@@ -72,6 +72,8 @@ class OriginalService:
                 sent = [] if method == "GET" or name.startswith("beat") else [request.body]
                 with self._lock:
                     return getattr(self, name)(*arguments, *sent)
+        if any(re.fullmatch(pattern, path) for _, pattern, _ in _ROUTES):
+            return Reply(405, raw=b"405: Method Not Allowed")
         return Reply(404, raw=b"404: Not Found")
 
     def ping(self) -> Reply:

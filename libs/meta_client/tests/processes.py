@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _NOBODY = 65534
-_SECONDS = 60
+_SECONDS = 240
 
 
 def python(code: str, *arguments: object, **options: object) -> subprocess.Popen[str]:

@@ -1,15 +1,19 @@
 """The file of an embedded store: made where missing, shared by processes, refused unchanged where it is not ours."""
 
+import contextlib
+import functools
 import os
 import resource
 import signal
 import sqlite3
 import tempfile
+import threading
 from pathlib import Path
 
 import attrs
 import pytest
 from meta_client import (
+    Conflict,
     EmbeddedStore,
     ForeignFile,
     MetaClientError,
@@ -119,7 +123,7 @@ def test_a_file_of_a_later_version_is_refused_unchanged(tmp_path, path):
     before = contents(tmp_path)
     with pytest.raises(SchemaTooNew, match="upgrade stepwell-meta-client") as caught:
         EmbeddedStore(path)
-    assert (caught.value.have, caught.value.supported) == (99, 1)
+    assert (caught.value.have, caught.value.supported) == (99, 2)
     assert contents(tmp_path) == before
 
 
@@ -197,6 +201,26 @@ with EmbeddedStore(sys.argv[1]) as store:
         process.stdin.write("go\n")
         process.stdin.flush()
     assert sorted(map(int, outputs(processes))) == [1, 2, 3, 4]
+
+
+def test_a_file_that_another_makes_between_two_looks_is_no_foreign_one(path, monkeypatch):
+    making = threading.Thread(target=lambda: EmbeddedStore(path).close())
+
+    class Watched(sqlite3.Connection):
+        def execute(self, statement, *values):
+            found = super().execute(statement, *values)
+            if statement == "PRAGMA application_id" and not making.ident:
+                rows = found.fetchall()
+                monkeypatch.undo()
+                making.start()
+                making.join(0.5)  # it may have to wait for us
+                return super().execute("SELECT ?", rows[0])
+            return found
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Watched))
+    with EmbeddedStore(path) as store:
+        making.join()
+        assert store.create_run("F").run_id == 1
 
 
 def test_processes_that_write_at_once_lose_nothing(path):
@@ -344,3 +368,15 @@ def _open_files() -> str:
 def _write(path: Path) -> str:
     with EmbeddedStore(path, busy_timeout=1) as store:
         return f"wrote {store.create_run('F').run_id} as {os.geteuid()}"
+
+
+def test_a_file_of_version_1_is_brought_to_the_latest(tmp_path, path):
+    with EmbeddedStore(path) as store:
+        store.create_run("F", run_id="named")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE deleted_runs")
+        connection.execute("PRAGMA user_version = 1")
+    with EmbeddedStore(path) as store:
+        store.delete_run("F", "named")
+        with pytest.raises(Conflict):
+            store.create_run("F", run_id="named")

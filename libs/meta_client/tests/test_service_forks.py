@@ -5,7 +5,7 @@ import threading
 import requests
 import wire
 from http_servers import Reply
-from processes import in_child
+from processes import in_child, wait_until
 
 
 def test_a_session_of_the_callers_is_not_shared_with_a_fork(script, open_service):
@@ -21,13 +21,16 @@ def test_a_session_of_the_callers_is_not_shared_with_a_fork(script, open_service
 
 
 def test_a_fork_does_not_wait_for_calls_of_other_threads(script, service):
-    script.on("GET /flows/slow", Reply(body=wire.flow("slow"), late=3))
+    forked = threading.Event()
+    script.on("GET /flows/slow", Reply(body=wire.flow("slow"), after=forked))
     script.on("GET /flows/F", Reply(body=wire.flow()))
     service.get_flow("F")
     caller = threading.Thread(target=service.get_flow, args=("slow",))
     caller.start()
-    while not any("slow" in line for line in script.lines()):
-        pass
-    assert in_child(lambda: service.get_flow("F").flow_id) == "F"
-    assert caller.is_alive()
-    caller.join(30)
+    try:
+        wait_until(lambda: any("slow" in line for line in script.lines()))
+        assert in_child(lambda: service.get_flow("F").flow_id) == "F"
+        assert caller.is_alive()
+    finally:
+        forked.set()
+        caller.join()

@@ -1,17 +1,29 @@
 """What the client does when the service is away, slow, overloaded or cut off; and what it never sends twice."""
 
+import contextlib
 import datetime as dt
 import email.utils
-import socket
 import threading
-import time
 
 import pytest
 import requests
 import wire
-from http_servers import HANG_UP, Reply, Script, serving
-from meta_client import Conflict, InvalidAnswer, MetaClientError, ServiceStore, ServiceUnavailable
+from http_servers import HANG_UP, Reply, Script, port_of_nobody, serving
+from meta_client import (
+    BackgroundWriter,
+    Conflict,
+    InvalidAnswer,
+    MetaClientError,
+    Metadatum,
+    ServiceStore,
+    ServiceUnavailable,
+    Step,
+    Task,
+)
 from meta_client.retrying import pause_s
+from original import OriginalService
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 CREATE_RUN = "POST /flows/F/run"
 CREATE_TASK = "POST /flows/F/runs/1/steps/train/task"
@@ -76,11 +88,10 @@ def test_other_failures_are_final(script, service, status):
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_the_service_says_when_to_come_back(script, service, status):
+def test_the_service_says_when_to_come_back(script, service, status, clock):
     script.on("GET /flows/F", Reply(status, headers={"Retry-After": "1"}), Reply(body=wire.flow()))
-    started = time.monotonic()
     service.get_flow("F")
-    assert time.monotonic() - started >= 1
+    assert clock.paused >= 1
 
 
 def test_nobody_waits_longer_than_was_agreed(script, open_service):
@@ -106,40 +117,59 @@ def test_a_service_that_stays_away_is_given_up(script, open_service):
 
 
 def test_where_nobody_listens_nothing_was_done():
-    with ServiceStore(f"http://127.0.0.1:{_free_port()}", retry_for=0.3) as store:
+    with port_of_nobody() as port, ServiceStore(f"http://127.0.0.1:{port}", retry_for=0.3) as store:
         with pytest.raises(ServiceUnavailable, match="refused") as caught:
             store.create_run("F")
         assert not caught.value.maybe_done
         assert isinstance(caught.value.__cause__, requests.ConnectionError)
 
 
-def test_a_service_that_comes_back_in_time_is_waited_for():
-    port = _free_port()
-    script, begun = Script(), threading.Event()
+def test_a_service_that_is_away_for_half_a_minute_is_waited_for(clock):
+    """Nobody listens meanwhile; only the pauses between the tries are not waited out."""
+    script = Script()
     script.on(CREATE_RUN, Reply(body=wire.run(7)))
+    with contextlib.ExitStack() as later:
+        port = later.enter_context(port_of_nobody())
+        store = later.enter_context(ServiceStore(f"http://127.0.0.1:{port}", retry_for=60))
+        clock.at(30, lambda: later.enter_context(serving(script, port)))
+        assert store.create_run("F").run_id == 7
+    assert 30 <= clock.paused < 34
+    assert len(script.requests) == 1
 
-    def serve_later():
-        begun.wait(10)
-        time.sleep(0.5)
-        with serving(script, port):
-            answered.wait(20)
 
-    answered = threading.Event()
-    server = threading.Thread(target=serve_later)
-    server.start()
-    try:
-        with ServiceStore(f"http://127.0.0.1:{port}", retry_for=15) as store:
-            begun.set()
-            assert store.create_run("F").run_id == 7
-    finally:
-        answered.set()
-        server.join(20)
+def test_records_wait_for_a_service_that_is_away_for_half_a_minute(clock, monkeypatch):
+    """A run's records, while the client's own patience is over again and again: all are there in the end, once."""
+    monkeypatch.setattr("meta_client.background._RETRY_S", 0.01)
+    original, path = OriginalService(), {"flow_id": "F", "run_id": 1, "step_name": "s"}
+    original.add_flow("F", {})
+    original.add_run("F", {})
+    back, said = threading.Event(), []
+    with contextlib.ExitStack() as later:
+        port = later.enter_context(port_of_nobody())
+        store = later.enter_context(ServiceStore(f"http://127.0.0.1:{port}", retry_for=10))
+
+        def come_back():
+            later.enter_context(serving(original, port))
+            back.set()
+
+        clock.at(30, come_back)
+        writer = BackgroundWriter(store, on_away=said.append)
+        writer.add([Step(**path), *(Task(task_id=f"t{number}", **path) for number in range(20))])
+        writer.add([Metadatum(field_name="n", value=str(number), task_id=f"t{number}", **path) for number in range(20)])
+        assert back.wait(240)
+        assert writer.close(timeout=240) == 0
+        assert {task.task_id for task in store.list_tasks("F", 1, "s")} == {f"t{number}" for number in range(20)}
+        noted = store.list_metadata(store.get_run("F", 1))
+    assert sorted(int(one.value) for one in noted) == list(range(20))
+    assert [type(error) for error in said] == [ServiceUnavailable]
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for(script, open_service):
-    script.on("GET /flows/F", Reply(body=wire.flow(), late=5))
+    over = threading.Event()
+    script.on("GET /flows/F", Reply(body=wire.flow(), after=over))
     with pytest.raises(ServiceUnavailable, match="no answer in time") as caught:
         open_service(timeout=0.2, retry_for=0).get_flow("F")
+    over.set()
     assert caught.value.maybe_done
 
 
@@ -158,14 +188,8 @@ def test_pauses_grow_are_bounded_and_differ():
 
 
 def test_a_pause_is_as_long_as_the_service_asks_in_seconds_or_by_date():
-    later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=60)
+    later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)
     assert pause_s(1, {"Retry-After": "7"}) == 7
-    assert 50 < pause_s(1, {"Retry-After": email.utils.format_datetime(later)}) <= 60
+    assert 3000 < pause_s(1, {"Retry-After": email.utils.format_datetime(later)}) <= 3600
     for nonsense in ("", "soon", "-5", "Mon, 99 Jan 2024", "1.5"):
         assert pause_s(1, {"Retry-After": nonsense}) <= 0.1
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

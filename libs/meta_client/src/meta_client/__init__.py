@@ -1,5 +1,10 @@
 """Record and query executions of workflows: runs, steps, tasks, artifact pointers, metadata, tags."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from meta_client.background import BackgroundWriter
 from meta_client.embedded import EmbeddedStore
 from meta_client.errors import (
     Conflict,
@@ -25,10 +30,13 @@ from meta_client.errors import (
 from meta_client.opening import open_store
 from meta_client.protocol import MetadataStore
 from meta_client.records import Artifact, Flow, Id, Metadatum, Run, Step, Task
-from meta_client.service import ServiceStore
+
+if TYPE_CHECKING:
+    from meta_client.service import ServiceStore
 
 __all__ = [
     "Artifact",
+    "BackgroundWriter",
     "Conflict",
     "Denied",
     "EmbeddedStore",
@@ -59,3 +67,15 @@ __all__ = [
     "UntrustedService",
     "open_store",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ServiceStore":  # a third of the time that importing all takes, and of no use to who keeps a file
+        from meta_client.service import ServiceStore
+
+        return ServiceStore
+    raise AttributeError(f"module 'meta_client' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,6 +10,8 @@ from meta_client.records import Artifact, Id, Metadatum
 LONGEST_NAME = 255
 """Characters of a name, a type or a location: what the databases of existing services hold."""
 
+LARGEST_NUMBER = 2**53 - 1
+"""Of a run that gets its number back: what JSON carries everywhere, and leaves room above."""
 LARGEST_ATTEMPT = 2**15 - 1
 STATUSES = ("running", "completed", "failed")
 
@@ -46,6 +48,17 @@ def check_new_id(field: str, value: object) -> None:
     check_name(field, value)
     if isinstance(value, str) and value.isnumeric():
         raise InvalidRequest(field, value, "numeric ids are the store's to give: leave it out, or name it otherwise")
+
+
+def check_number(field: str, value: Id) -> int | None:
+    """The number that an id means; None where it is a client's name."""
+    if not is_numeric(value):
+        return None
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+        raise InvalidRequest(field, value, "it must be digits from 0 to 9")
+    if not 0 < int(value) <= LARGEST_NUMBER:
+        raise InvalidRequest(field, value, f"a store numbers from 1 to {LARGEST_NUMBER}")
+    return int(value)
 
 
 def check_text(field: str, value: object, *, longest: int | None = None) -> None:

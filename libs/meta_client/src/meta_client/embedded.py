@@ -16,6 +16,7 @@ from meta_client.checks import (
     check_limit,
     check_name,
     check_new_id,
+    check_number,
     check_path,
     check_status,
     check_tags,
@@ -52,7 +53,7 @@ from meta_client.sqlite_rows import (
     step_of,
     task_of,
 )
-from meta_client.sqlite_runs import PAGE, read_page
+from meta_client.sqlite_runs import PAGE, delete_run, read_page, was_deleted
 from meta_client.tags import mutated
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ _NEW_RUN = (
     "INSERT INTO runs (flow_id, run_id, user_name, ts_epoch, tags, system_tags, last_heartbeat_ts)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+_OLD_RUN = _NEW_RUN.replace("(flow_id", "(run_key, flow_id").replace("(?", "(?, ?")
+_HAS_KEY = "SELECT 1 FROM runs WHERE run_key = ?"
+_NUMBER_ABOVE = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'runs'"
 _NEW_STEP = "INSERT INTO steps (run_key, step_name, user_name, ts_epoch) VALUES (?, ?, ?, ?)"
 _NEW_TASK = "INSERT INTO tasks (step_key, task_id, user_name, ts_epoch, last_heartbeat_ts) VALUES (?, ?, ?, ?, ?)"
 _RUN_IS_ALIVE = "UPDATE runs SET last_heartbeat_ts = ? WHERE run_key = ?"
@@ -128,9 +132,33 @@ class EmbeddedStore:
         with self._file.writing() as connection:
             if run_id is not None and (row := find_run(connection, flow, run_id)):
                 raise Conflict(in_words(flow, run_id), run_of(row))
+            if run_id is not None and was_deleted(connection, flow, run_id):
+                raise Conflict(in_words(flow, run_id))
             connection.execute(_NEW_FLOW, (flow, user, now_ms, *_NO_TAGS))
             connection.execute(_NEW_RUN, (flow, run_id, *common))
             return run_of(get_run(connection, flow, run_id or newest_key(connection)))
+
+    def restore_run(self, run: Run) -> Run:
+        """Register a run that a store gave its number and has lost since, with that number, age, user and tags.
+
+        A name is restored as well. The numbers of new runs go on above it. Raises `Conflict`, with the existing run, where the
+        flow has a run of that id.
+        """
+        check_path(*target_path(run))
+        check_user(run.user_name)
+        number = check_number("run_id", run.run_id)
+        tags = (_encoded("tags", run.tags or ()), _encoded("system_tags", run.system_tags or ()))
+        with self._file.writing() as connection:
+            if row := find_run(connection, run.flow_id, run.run_id):
+                raise Conflict(in_words(run.flow_id, run.run_id), run_of(row))
+            connection.execute(_NEW_FLOW, (run.flow_id, run.user_name, run.ts_epoch, *_NO_TAGS))
+            is_free = number is not None and not connection.execute(_HAS_KEY, (number,)).fetchone()
+            key, name = (number, None) if is_free else (None, str(run.run_id))
+            known = (run.user_name, run.ts_epoch, *tags, run.ts_epoch // 1000)
+            connection.execute(_OLD_RUN, (key, run.flow_id, name, *known))
+            if number is not None:
+                connection.execute(_NUMBER_ABOVE, (number,))
+            return run_of(get_run(connection, run.flow_id, run.run_id))
 
     def create_step(self, flow: str, run: Id, step: str, *, user: str | None = None) -> Step:
         """See `MetadataStore.create_step`."""
@@ -282,6 +310,12 @@ class EmbeddedStore:
             tags = mutated(found.tags or (), found.system_tags or (), added, removed)
             connection.execute("UPDATE runs SET tags = ? WHERE run_key = ?", (encode_tags(tags), row[-1]))
         return attrs.evolve(found, tags=tags)
+
+    def delete_run(self, flow: str, run: Id) -> None:
+        """See `MetadataStore.delete_run`."""
+        check_path(flow, run)
+        with self._file.writing() as connection:
+            delete_run(connection, get_run(connection, flow, run)[-1])
 
     def close(self) -> None:
         """See `MetadataStore.close`."""

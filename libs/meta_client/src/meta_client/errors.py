@@ -129,7 +129,11 @@ class StoreBusy(ServiceUnavailable):
     """Other processes kept the file locked for all of ``waited_s`` seconds."""
 
     def __init__(self, where: str, waited_s: float) -> None:
-        super().__init__(where, f"other processes kept it locked for {waited_s:g} s")
+        super().__init__(
+            where,
+            f"other processes kept it locked for {waited_s:g} s; a network file system without locks looks the same: "
+            "the file must be on a disk of this machine then",
+        )
         self.waited_s = waited_s
 
 

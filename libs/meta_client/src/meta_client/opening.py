@@ -8,7 +8,6 @@ from typing import Any
 from meta_client.embedded import EmbeddedStore
 from meta_client.errors import UnknownScheme
 from meta_client.protocol import MetadataStore
-from meta_client.service import ServiceStore
 
 _SQLITE = re.compile(r"sqlite:///+")
 
@@ -20,6 +19,8 @@ def open_store(url: str, **options: Any) -> MetadataStore:
     of the store's class. Raises `UnknownScheme`, and what the class raises.
     """
     if url.startswith(("http://", "https://")):
+        from meta_client.service import ServiceStore
+
         return ServiceStore(url, **options)
     if (match := _SQLITE.match(url)) and match.end() < len(url):
         return EmbeddedStore(f"/{url[match.end() :]}", **options)

@@ -10,12 +10,18 @@ import attrs
 from meta_client.records import Artifact, Id, Metadatum, Run, Task
 
 TaskPath = tuple[str, Id, str, Id]
+TaskKey = tuple[str, ...]
 OfTask = TypeVar("OfTask", Artifact, Metadatum)
 
 
 def path_of(record: Task | Artifact | Metadatum) -> TaskPath:
     """Flow, run, step and task."""
     return record.flow_id, record.run_id, record.step_name, record.task_id
+
+
+def task_key(path: TaskPath) -> TaskKey:
+    """The path as text: "12" and 12 are the same run."""
+    return tuple(map(str, path))
 
 
 def target_path(target: Run | Task) -> tuple[Id, ...]:

@@ -40,7 +40,7 @@ class MetadataStore(Protocol):
     ) -> Run:
         """Create a run, and its flow where missing. Without ``run_id`` the store numbers it; else it must not be numeric.
 
-        Raises `Conflict`, with the existing run, where the flow has a run of that id.
+        Raises `Conflict` where the flow has a run of that id, which is given with it, or had one that was deleted.
         """
         ...
 
@@ -132,6 +132,13 @@ class MetadataStore(Protocol):
         """Remove, then add tags, atomically; the run with its new tags (in no particular order).
 
         A tag in both ends present. Raises `InvalidRequest` where a system tag would be removed; adding one changes nothing.
+        """
+        ...
+
+    def delete_run(self, flow: str, run: Id) -> None:
+        """Delete a run with everything below it; its number, or the name that a client gave it, stays taken.
+
+        Raises `NotFound` without the run. Whether it still runs is for the caller to know.
         """
         ...
 

@@ -5,7 +5,7 @@ a later service may add some. Ids: ``run_number`` of the wire is ``run_id`` here
 a client (a step's is always a ``str``, as the wire has it). ``ts_epoch`` is in milliseconds since 1970 and set by the store (0 in
 a record that no store has seen), ``last_heartbeat_ts`` in seconds. Tags are tuples, or None where the store holds JSON null.
 
-This module imports nothing heavier than attrs: the service uses it too.
+This module imports nothing heavier than attrs.
 """
 
 from __future__ import annotations

@@ -21,11 +21,13 @@ from meta_client.checks import (
 )
 from meta_client.errors import Conflict, NotFound, ServiceError
 from meta_client.ordering import oldest_steps_first, oldest_tasks_first
-from meta_client.paths import TaskPath, in_words, path_of, placed, segments, target_path
+from meta_client.paths import TaskKey, TaskPath, in_words, path_of, placed, segments, target_path
 from meta_client.records import Artifact, Flow, Id, Metadatum, Run, Step, Task
 from meta_client.retrying import ALWAYS, UNLESS_UNKNOWN
 from meta_client.service_answers import Answer
 from meta_client.service_batch import TaskWork, by_task, do_all
+from meta_client.service_bulk import BulkWriter
+from meta_client.service_deleting import delete_run
 from meta_client.service_http import ServiceHttp
 from meta_client.service_listing import everything, run_of, runs
 from meta_client.service_tags import change_tags
@@ -64,7 +66,9 @@ class ServiceStore:
     ) -> None:
         sent = {**({"x-api-key": auth_key} if auth_key else {}), **(headers or {})}
         self._http = ServiceHttp(url, sent, timeout=timeout, retry_for=retry_for, session=session)
-        self._rows = RowWriter(self._http)
+        doubtful: set[TaskKey] = set()
+        self._rows = RowWriter(self._http, doubtful)
+        self._bulk = BulkWriter(self._http, doubtful)
 
     @property
     def url(self) -> str:
@@ -110,7 +114,10 @@ class ServiceStore:
             answer = self._post_run(flow, body)
         if answer.status != 409:
             return run_of(_named(_good(answer), run_id, "run_number").value)
-        existing = self.get_run(flow, run_id or "")
+        try:
+            existing = self.get_run(flow, run_id or "")
+        except NotFound:
+            raise Conflict(in_words(flow, run_id)) from None  # it was deleted
         return _existing(answer, existing, in_words(flow, run_id))
 
     def create_step(self, flow: str, run: Id, step: str, *, user: str | None = None) -> Step:
@@ -149,11 +156,13 @@ class ServiceStore:
     def register_many(self, records: Iterable[Record]) -> None:
         """See `MetadataStore.register_many`. After an error some of the records may be registered."""
         batch = sort_records(records)
-        for step in batch.steps:
-            self._post_step(step.flow_id, step.run_id, step.step_name, step.user_name)
         works = by_task(batch)
         with self._rows.doubted_on_error(work.path for work in works if work.metadata):
-            do_all(self._register, works)
+            left = self._bulk.register(batch.steps, works) if self._bulk.offered else works
+            if not self._bulk.offered:
+                for step in batch.steps:
+                    self._post_step(step.flow_id, step.run_id, step.step_name, step.user_name)
+            do_all(self._register, left)
 
     def heartbeat(self, target: Run | Task) -> int:
         """See `MetadataStore.heartbeat`."""
@@ -243,6 +252,11 @@ class ServiceStore:
         check_path(*target_path(run))
         tags = change_tags(self._http, run, check_tags("add", add), check_tags("remove", remove))
         return attrs.evolve(run, tags=tags)
+
+    def delete_run(self, flow: str, run: Id) -> None:
+        """See `MetadataStore.delete_run`. Raises `Unsupported` where the service cannot delete."""
+        check_path(flow, run)
+        delete_run(self._http, flow, run)
 
     def close(self) -> None:
         """See `MetadataStore.close`."""

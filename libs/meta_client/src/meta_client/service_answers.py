@@ -15,6 +15,7 @@ import attrs
 from meta_client.errors import Denied, InvalidAnswer, MetaClientError, SchemaTooOld, ServiceError, Unsupported
 
 _NO_SUCH_NUMBER = ("22003", "22P02")  # SQLSTATE: an id that is no possible number is answered as a failure
+_NO_PARENT = "23503"
 _LONGEST_MESSAGE = 300
 
 
@@ -73,6 +74,11 @@ class Answer:
     def says_missing(self) -> bool:
         """Whether the object does not exist."""
         return self.is_json and (self.status == 404 or (self.status == 500 and self._sqlstate() in _NO_SUCH_NUMBER))
+
+    @property
+    def says_no_parent(self) -> bool:
+        """Whether what something was to be created below does not exist."""
+        return self.status == 404 and self._sqlstate() == _NO_PARENT
 
     @property
     def says_no_route(self) -> bool:

@@ -1,4 +1,4 @@
-"""A batch of records as one piece of work per task, a few at a time: the wire takes rows of one task per request."""
+"""A batch of records as one piece of work per task, a few at a time: the original wire takes rows of one task per request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from meta_client.batches import Batch
-from meta_client.paths import TaskPath, path_of
+from meta_client.paths import TaskKey, TaskPath, path_of, task_key
 from meta_client.records import Artifact, Metadatum, Task
 
 _AT_ONCE = 4
@@ -26,13 +26,13 @@ class TaskWork:
 
 def by_task(batch: Batch) -> list[TaskWork]:
     """The work of each task, in the order in which the batch names them first."""
-    works: dict[tuple[str, ...], TaskWork] = {}
+    works: dict[TaskKey, TaskWork] = {}
     for task in batch.tasks:
-        works.setdefault(_key(task), TaskWork(path_of(task), task))
+        works.setdefault(task_key(path_of(task)), TaskWork(path_of(task), task))
     for artifact in batch.artifacts:
-        works.setdefault(_key(artifact), TaskWork(path_of(artifact), None)).artifacts.append(artifact)
+        works.setdefault(task_key(path_of(artifact)), TaskWork(path_of(artifact), None)).artifacts.append(artifact)
     for metadatum in batch.metadata:
-        works.setdefault(_key(metadatum), TaskWork(path_of(metadatum), None)).metadata.append(metadatum)
+        works.setdefault(task_key(path_of(metadatum)), TaskWork(path_of(metadatum), None)).metadata.append(metadatum)
     return list(works.values())
 
 
@@ -41,8 +41,9 @@ def do_all(work: Callable[[TaskWork], None], works: Iterable[TaskWork]) -> None:
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     todo = list(works)
-    if len(todo) == 1:
-        work(todo[0])
+    if len(todo) <= 1:
+        for each in todo:
+            work(each)
         return
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="meta-client") as pool:
         futures = [pool.submit(work, each) for each in todo]
@@ -52,8 +53,3 @@ def do_all(work: Callable[[TaskWork], None], works: Iterable[TaskWork]) -> None:
                 future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _key(record: Task | Artifact | Metadatum) -> tuple[str, ...]:
-    """A path by which "12" and 12 are the same run."""
-    return tuple(map(str, path_of(record)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from meta_client.errors import InvalidAnswer, ServiceError, ServiceUnavailable
-from meta_client.paths import TaskPath, segments
+from meta_client.paths import TaskKey, TaskPath, segments, task_key
 from meta_client.records import Artifact, Metadatum
 from meta_client.retrying import ALWAYS, ONLY_IF_NOT_DONE, Fate
 from meta_client.service_answers import Answer
@@ -20,11 +20,10 @@ from meta_client.service_rows import Row, artifact_row, bodies, metadatum_row, n
 
 
 class RowWriter:
-    """Adds rows, and remembers of which tasks it is not known what metadata were added."""
+    """Adds rows, and remembers of which tasks it is not known what metadata were added: those in ``doubtful``."""
 
-    def __init__(self, http: ServiceHttp) -> None:
-        self._http = http
-        self._doubtful: set[tuple[str, ...]] = set()
+    def __init__(self, http: ServiceHttp, doubtful: set[TaskKey]) -> None:
+        self._http, self._doubtful = http, doubtful
 
     def add_artifacts(self, path: TaskPath, artifacts: Iterable[Artifact]) -> None:
         """Add artifacts; those of a name and attempt that exist stay. Raises `ServiceError` also without the task."""
@@ -47,16 +46,16 @@ class RowWriter:
         try:
             yield
         except BaseException:
-            self._doubtful.update(map(_key, paths))
+            self._doubtful.update(map(task_key, paths))
             raise
 
     def _add(self, path: TaskPath, rows: Sequence[Row]) -> None:
-        if _key(path) in self._doubtful:
+        if task_key(path) in self._doubtful:
             rows = not_among(rows, self._present(path))
-        self._doubtful.add(_key(path))
+        self._doubtful.add(task_key(path))
         for body in bodies(rows):
             self._post(path, "metadata", body, ONLY_IF_NOT_DONE)
-        self._doubtful.discard(_key(path))
+        self._doubtful.discard(task_key(path))
 
     def _present(self, path: TaskPath) -> list[Row]:
         items = everything(self._http, *segments(*path), "metadata")
@@ -81,7 +80,3 @@ def _check_count(answer: Answer, kind: str, sent: int) -> None:
     added = answer.value.get("metadata_created")
     if kind == "metadata" and added != sent:
         raise ServiceError(answer.where, answer.status, f"{added} of {sent} metadata were added")
-
-
-def _key(path: TaskPath) -> tuple[str, ...]:
-    return tuple(map(str, path))

@@ -23,7 +23,7 @@ from meta_client.errors import (
     StoreBusy,
     StoreClosed,
 )
-from meta_client.sqlite_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from meta_client.sqlite_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, UPGRADES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -120,13 +120,19 @@ class SqliteFile:
             raise StorageFailure(self.path, f"its directory cannot be made ({error.strerror})") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._version(connection) != SCHEMA_VERSION:
+        connection.execute("BEGIN")  # one snapshot: others may be making the file now
+        try:
+            version = self._version(connection)
+        finally:
+            if connection.in_transaction:  # some errors end it
+                connection.execute("ROLLBACK")
+        if version != SCHEMA_VERSION:
             self._switch_to_wal(connection)
             self._create_schema(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def _version(self, connection: sqlite3.Connection) -> int:
-        """The file's schema version, 0 where it is empty."""
+        """The file's schema version, 0 where it is empty; to be called within a transaction."""
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if application != APPLICATION_ID:
@@ -156,8 +162,9 @@ class SqliteFile:
     def _create_schema(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if self._version(connection) == 0:  # nobody was faster
-                for statement in SCHEMA:
+            version = self._version(connection)
+            if version != SCHEMA_VERSION:  # nobody was faster
+                for statement in _statements(version):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -184,8 +191,15 @@ class SqliteFile:
         import sqlite3
 
         message = str(error)
-        if "locked" in message or "busy" in message:
+        if any(word in message for word in ("locked", "busy", "locking protocol")):
             return StoreBusy(str(self.path), self._busy_timeout)
         if isinstance(error, sqlite3.OperationalError):
             return StorageFailure(self.path, message)
         return ForeignFile(self.path, message)
+
+
+def _statements(version: int) -> list[str]:
+    """What makes a file of this version, 0 for an empty one, one of ours."""
+    if version == 0:
+        return list(SCHEMA)
+    return [statement for old in range(version, SCHEMA_VERSION) for statement in UPGRADES[old]]

@@ -23,23 +23,22 @@ def find_flow(connection: sqlite3.Connection, flow: str) -> Row | None:
 
 def find_run(connection: sqlite3.Connection, flow: str, run: Id) -> Row | None:
     """The row of a run."""
-    column, value = _id("r.run_key", "r.run_id", run)
-    return _first(connection, f"{RUN} WHERE r.flow_id = ? AND {column} = ?", (flow, value))
+    where, values = _run_is(run)
+    return _first(connection, f"{RUN} WHERE r.flow_id = ? AND {where}", (flow, *values))
 
 
 def find_step(connection: sqlite3.Connection, flow: str, run: Id, step: str) -> Row | None:
     """The row of a step."""
-    column, value = _id("r.run_key", "r.run_id", run)
-    where = f"r.flow_id = ? AND {column} = ? AND s.step_name = ?"
-    return _first(connection, f"{STEP} WHERE {where}", (flow, value, step))
+    where, values = _run_is(run)
+    return _first(connection, f"{STEP} WHERE r.flow_id = ? AND {where} AND s.step_name = ?", (flow, *values, step))
 
 
 def find_task(connection: sqlite3.Connection, flow: str, run: Id, step: str, task: Id) -> Row | None:
     """The row of a task."""
-    run_column, run_value = _id("r.run_key", "r.run_id", run)
+    run_is, values = _run_is(run)
     task_column, task_value = _id("t.task_key", "t.task_id", task)
-    where = f"r.flow_id = ? AND {run_column} = ? AND s.step_name = ? AND {task_column} = ?"
-    return _first(connection, f"{TASK} WHERE {where}", (flow, run_value, step, task_value))
+    where = f"r.flow_id = ? AND {run_is} AND s.step_name = ? AND {task_column} = ?"
+    return _first(connection, f"{TASK} WHERE {where}", (flow, *values, step, task_value))
 
 
 def get_flow(connection: sqlite3.Connection, flow: str) -> Row:
@@ -77,6 +76,14 @@ def _existing(row: Row | None, *path: Id) -> Row:
 def _first(connection: sqlite3.Connection, query: str, parameters: tuple[str | int, ...]) -> Row | None:
     row: Row | None = connection.execute(query, parameters).fetchone()
     return row
+
+
+def _run_is(run: Id) -> tuple[str, tuple[str | int, ...]]:
+    """A run by its number is the row of that key, or one that got its number back where the key was taken."""
+    column, value = _id("r.run_key", "r.run_id", run)
+    if column == "r.run_id":
+        return f"{column} = ?", (value,)
+    return "(r.run_key = ? OR r.run_id = ?)", (value, str(value))
 
 
 def _id(key_column: str, name_column: str, value: Id) -> tuple[str, str | int]:

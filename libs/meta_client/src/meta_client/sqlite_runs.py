@@ -1,4 +1,4 @@
-"""Pages of a flow's runs in the SQLite file, newest first, by tags and status."""
+"""The runs of a flow in the SQLite file: pages of them, newest first, by tags and status; and their deletion."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ _STATUS = f"""CASE
     WHEN {_ENDED} IS NULL THEN 'failed'
     WHEN {_BEGUN} > {_ENDED} THEN 'running'
     ELSE 'failed' END"""
+
+_OF_RUN = "IN (SELECT task_key FROM tasks JOIN steps USING (step_key) WHERE run_key = :run)"
+_DELETIONS = (
+    f"DELETE FROM metadata WHERE task_key {_OF_RUN}",
+    f"DELETE FROM artifacts WHERE task_key {_OF_RUN}",
+    "DELETE FROM tasks WHERE step_key IN (SELECT step_key FROM steps WHERE run_key = :run)",
+    "DELETE FROM steps WHERE run_key = :run",
+    "INSERT INTO deleted_runs SELECT flow_id, run_id FROM runs WHERE run_key = :run AND run_id IS NOT NULL",
+    "DELETE FROM runs WHERE run_key = :run",
+)
 
 
 @attrs.frozen
@@ -76,3 +86,15 @@ def read_page(
     # the query finds some too many: a tag's JSON text can be the end of another's, as `a` is of `q"a`
     runs = [run for run in (run_of(row, status) for row in rows) if has_all(tags, run.tags, run.system_tags)]
     return Page(runs, Place(ts_epoch=rows[-1][3], run_key=rows[-1][-1]) if len(rows) == size > 0 else None)
+
+
+def delete_run(connection: sqlite3.Connection, run_key: int) -> None:
+    """Delete a run and what is below it; an id that a client gave it is remembered."""
+    for statement in _DELETIONS:
+        connection.execute(statement, {"run": run_key})
+
+
+def was_deleted(connection: sqlite3.Connection, flow: str, run_id: str) -> bool:
+    """Whether the flow had a run of that id."""
+    found = connection.execute("SELECT 1 FROM deleted_runs WHERE flow_id = ? AND run_id = ?", (flow, run_id))
+    return found.fetchone() is not None

@@ -1,14 +1,17 @@
-"""The tables of the SQLite file, version 1.
+"""The tables of the SQLite file, version 2.
 
 Rows point to each other by integer keys; what a record repeats of its parents (path, tags) is joined in when it is read. Tags are
-JSON text. A run's and a task's key is the number that the store gives it, unless it has an id from its client.
+JSON text. A run's and a task's key is the number that the store gives it, unless it has an id from its client; no key is given
+twice, and the ids of deleted runs are kept.
 """
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x53744D64
 """Marks the file as one of ours ("StMd"), see https://www.sqlite.org/fileformat.html, offset 68."""
+
+_DELETED_RUNS = "CREATE TABLE deleted_runs (flow_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (flow_id, run_id))"
 
 SCHEMA = (
     """CREATE TABLE flows (
@@ -37,4 +40,8 @@ SCHEMA = (
         value TEXT NOT NULL, type TEXT NOT NULL, user_name TEXT, ts_epoch INTEGER NOT NULL, tags TEXT, system_tags TEXT
     )""",
     "CREATE INDEX metadata_by_task ON metadata (task_key)",
+    _DELETED_RUNS,
 )
+
+UPGRADES = {1: (_DELETED_RUNS,)}
+"""What brings a file from each version to the next."""

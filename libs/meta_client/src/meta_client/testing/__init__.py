@@ -13,6 +13,7 @@ import pytest
 pytest.register_assert_rewrite(
     "meta_client.testing.base",
     "meta_client.testing.creating",
+    "meta_client.testing.deleting",
     "meta_client.testing.finding",
     "meta_client.testing.living",
     "meta_client.testing.registering",
