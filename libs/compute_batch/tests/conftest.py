@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from stepwell_testing.aws_rig import Rig, engines_here
 
-settings.register_profile("compute_batch", deadline=None, max_examples=50)  # timings never gate a test
+TIMED = [HealthCheck.too_slow]
+settings.register_profile(
+    "compute_batch", deadline=None, max_examples=50, suppress_health_check=TIMED
+)  # timings never gate a test
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,7 +26,7 @@ def rig_of() -> Iterator[Callable[[str], Rig]]:
 
         def start(engine: str) -> Rig:
             if engine not in started:
-                started[engine] = stack.enter_context(Rig(engine=engine, timeout_speed=60))
+                started[engine] = stack.enter_context(Rig(engine=engine, timeout_speed=300))
             return started[engine]
 
         yield start

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from compute_batch import FailureKind, Job, JobFailed, JobNotFound
-from rigging import SECONDS, Counting, client_of, shell
+from rigging import SECONDS, Counting, Gate, aws, client_of, shell
 from stepwell_testing.aws_rig import Rig
 
 SAY_INDEX = 'index=$((AWS_BATCH_JOB_ARRAY_INDEX + BATCH_ARRAY_OFFSET)); echo "child $index"'
@@ -21,13 +23,16 @@ def test_an_array_with_a_failed_child_fails_and_names_it(rig: Rig) -> None:
     assert sorted((line.index, line.text) for line in array.logs()) == [(n, f"child {n}") for n in range(3)]
 
 
-def test_logs_of_children_are_merged_while_they_run(rig: Rig) -> None:
-    array = client_of(rig).submit_array(shell(rig, f"{SAY_INDEX}; sleep 1; echo end"), 2)
-    seen = [(line, array.is_finished) for line in array.logs(follow=True, timeout=SECONDS, settle=0.5)]
-    assert sorted((line.index, line.text) for line, _ in seen) == [
-        (n, text) for n in (0, 1) for text in (f"child {n}", "end")
-    ]
-    assert not seen[0][1]
+def test_logs_of_children_are_merged_while_they_run(rig: Rig, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    spec = shell(rig, f"{SAY_INDEX}; {gate.waiting}; echo end", volumes=[gate.volume])
+    array = client_of(rig).submit_array(spec, 2)
+    lines = array.logs(follow=True, timeout=SECONDS, settle=0.2)
+    seen = [next(lines), next(lines)]
+    assert sorted((line.index, line.text) for line in seen) == [(0, "child 0"), (1, "child 1")]
+    assert not array.is_finished
+    gate.open()
+    assert sorted((line.index, line.text) for line in lines) == [(0, "end"), (1, "end")]
     assert array.is_finished
 
 
@@ -96,7 +101,7 @@ def test_an_array_of_someone_else_is_found_by_its_ids(process_rig: Rig) -> None:
 
 
 def test_a_look_at_a_hundred_and_ten_children_costs_two_calls_and_one_for_the_array(process_rig: Rig) -> None:
-    counting = Counting(process_rig.client("batch"))
+    counting = Counting(aws(process_rig, "batch"))
     array = client_of(process_rig, client=counting).submit_array(shell(process_rig, "exit 0"), 110)
     watcher = client_of(process_rig, client=counting).watcher([array])
     told: list[object] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from compute_batch import FailureKind, JobFailed, JobNotFound, JobSpec, WaitTimedOut
-from rigging import SECONDS, client_of, shell
+from rigging import SECONDS, Gate, aws, client_of, shell
 from stepwell_testing.aws_rig import Rig, engines_here
 
 
@@ -17,12 +18,13 @@ def test_a_job_runs_its_command_with_its_environment(rig: Rig) -> None:
     assert job.reason is None
 
 
-def test_lines_can_be_read_while_the_job_runs(rig: Rig) -> None:
-    job = client_of(rig).submit(shell(rig, "echo early; sleep 2; echo late"))
-    seen = [(line, job.is_finished) for line in job.logs(follow=True, timeout=SECONDS, settle=0.2)]
-    assert seen[0] == ("early", False)
-    assert [line for line, _ in seen] == ["early", "late"]
-    assert job.is_finished
+def test_lines_can_be_read_while_the_job_runs(rig: Rig, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    job = client_of(rig).submit(shell(rig, f"echo early; {gate.waiting}; echo late", volumes=[gate.volume]))
+    lines = job.logs(follow=True, timeout=SECONDS, settle=0.2)
+    assert (next(lines), job.is_finished) == ("early", False)
+    gate.open()
+    assert (list(lines), job.is_finished) == (["late"], True)
 
 
 def test_a_tail_gives_each_line_once_and_never_waits(process_rig: Rig) -> None:
@@ -120,7 +122,7 @@ def test_many_jobs_are_watched_together(process_rig: Rig) -> None:
 
 def test_jobs_of_one_shape_share_one_definition(process_rig: Rig) -> None:
     def definitions() -> int:
-        found = process_rig.client("batch").describe_job_definitions()["jobDefinitions"]
+        found = aws(process_rig, "batch").describe_job_definitions()["jobDefinitions"]
         return sum(1 for definition in found if definition["jobDefinitionName"].startswith("shared-"))
 
     for client in (client_of(process_rig, definition_prefix="shared") for _ in range(2)):
@@ -133,5 +135,5 @@ def test_jobs_of_one_shape_share_one_definition(process_rig: Rig) -> None:
 
 def test_a_definition_that_someone_deregistered_is_registered_again(process_rig: Rig) -> None:
     batch, spec = client_of(process_rig), shell(process_rig, "true", memory_mib=333)
-    process_rig.client("batch").deregister_job_definition(jobDefinition=batch.definition(spec))
+    aws(process_rig, "batch").deregister_job_definition(jobDefinition=batch.definition(spec))
     assert client_of(process_rig).submit(spec).wait(SECONDS) == "SUCCEEDED"

@@ -142,6 +142,16 @@ def test_a_job_that_joins_is_read_from_its_beginning() -> None:
     assert [line.text for line in tail.read()] == ["long ago"]
 
 
+def test_a_job_that_leaves_is_not_read() -> None:
+    aws = Stubbed()
+    jobs = [job_with(aws, "one", "s-one"), job_with(aws, "two", "s-two")]
+    tail = aws.client.tail(jobs)
+    tail.discard(jobs[:1])
+    tail.discard(jobs[:1])
+    aws.logs("filter_log_events", found((1, "s-two", "line")), asked("s-two"))
+    assert [line.job_id for line in tail.read()] == ["two"]
+
+
 def test_a_stream_that_is_missing_does_not_hide_the_others() -> None:
     aws = Stubbed()
     tail = aws.client.tail([job_with(aws, f"id{n}", f"s{n}") for n in range(3)])

@@ -32,7 +32,7 @@ ON_FARGATE = {"fargate": Fargate(), "memory_mib": 2048, "execution_role": "arn:r
         ("image", "", "an image is"),
         ("image", "a b", "an image is"),
         ("command", "echo hello", "sequence of words"),
-        ("command", [1], "not text"),
+        ("command", [1], "words that are text"),
         ("environment", {"AWS_BATCH_JOB_ID": "1"}, "Batch's own"),
         ("environment", {"A=B": "1"}, "'A=B'"),
         ("environment", {"A": 1}, "values are text"),

@@ -299,6 +299,27 @@ def test_children_are_asked_about_only_if_the_counts_have_changed() -> None:
     aws.all_was_asked()
 
 
+def test_children_are_asked_about_until_the_changes_are_found_and_those_at_work_first() -> None:
+    aws = Stubbed()
+    aws.definition()
+    aws.submitted("id")
+    array = aws.client.submit_array(SPEC, 300)
+
+    def parent(**counts: int) -> dict[str, object]:
+        return described("id", "PENDING", arrayProperties={"size": 300, "statusSummary": counts})
+
+    first = [f"id:{n}" for n in range(100)]
+    aws.described(parent(RUNNING=1, SUBMITTED=299), asked=["id"])
+    aws.described(*(described(name, "RUNNING" if name == "id:7" else "SUBMITTED") for name in first), asked=first)
+    array.refresh()
+    at_work = ["id:7", *(name for name in first if name != "id:7")]
+    aws.described(parent(SUCCEEDED=1, SUBMITTED=299), asked=["id"])
+    aws.described(*(described(name, "SUCCEEDED" if name == "id:7" else "SUBMITTED") for name in at_work), asked=at_work)
+    array.refresh()
+    assert [child.id for child in array.children if child.is_finished] == ["id:7"]
+    aws.all_was_asked()
+
+
 @pytest.mark.parametrize("size", [0, -1, 1.5, True])
 def test_an_array_has_a_whole_number_of_children(size: int) -> None:
     with pytest.raises(InvalidSpec, match="whole number, 1 at least"):

@@ -35,11 +35,11 @@ class ArrayPart:
     children: tuple[Job, ...]
 
     def behind(self) -> list[Job]:
-        """The children whose snapshots cannot be right, by what the array job says."""
+        """The children of which some have snapshots that cannot be right, by what the array job says; those at work first."""
         unfinished = [child for child in self.children if child is not self.job and not child.is_finished]
         if not unfinished or not (self.job.is_finished or self._counts_differ()):
             return []
-        return unfinished
+        return sorted(unfinished, key=lambda child: child.status not in ("STARTING", "RUNNING"))
 
     def settle(self) -> None:
         """Children that Batch never made, or has forgotten, end as their array did."""

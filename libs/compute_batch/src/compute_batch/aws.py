@@ -115,7 +115,8 @@ def translated(error: Exception, action: str) -> ComputeBatchError:
     if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
         return ServiceError(action, f"AWS was not reached: {error}.", retryable=True)
     if isinstance(error, (boto.BotoCoreError, ValueError)):
-        return ServiceError(action, f"{error}.")
+        advice = " Set AWS_DEFAULT_REGION, or give region=." if isinstance(error, boto.NoRegionError) else ""
+        return ServiceError(action, f"{str(error).rstrip('.')}.{advice}")
     raise error
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from compute_batch import limits, payloads
+from compute_batch.arguments import require
 from compute_batch.errors import InvalidSpec
-from compute_batch.parts import HostVolume, RetryRule
+from compute_batch.parts import Fargate, HostVolume, LogDriver, RetryRule, Swap
 
 if TYPE_CHECKING:
     from compute_batch.spec import JobSpec
@@ -31,6 +32,37 @@ def check(spec: JobSpec) -> None:
     """Raise InvalidSpec for the first thing that Batch would refuse."""
     for part in _CHECKS:
         part(spec)
+
+
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("name", "image"), ((str,), "text")),
+    **dict.fromkeys(("job_role", "execution_role", "user", "share_identifier"), ((str, type(None)), "text, or None")),
+    "privileged": ((bool,), "True or False"),
+    "swap": ((Swap, type(None)), "Swap(size_mib), or None"),
+    "fargate": ((Fargate, type(None)), "Fargate(), or None"),
+    "log_driver": ((LogDriver, type(None)), 'LogDriver("awslogs"), or None'),
+    "vcpus": ((int, float), "a number"),
+    "attempts": ((int,), "a whole number"),
+}
+
+
+def _types(spec: JobSpec) -> None:
+    for field, (kinds, must) in _TYPES.items():
+        require(kinds, field, getattr(spec, field), must, "JobSpec's ")
+    for volume in spec.volumes:
+        _part_texts("volumes", volume, ("path", "source" if isinstance(volume, HostVolume) else "file_system"))
+    for file_system in spec.tmpfs:
+        _part_texts("tmpfs", file_system, ("path",))
+    for rule in spec.retry_rules:
+        for pattern in (rule.exit_code, rule.reason, rule.status_reason):
+            require(
+                (str, type(None)), "retry_rules", pattern, "made of patterns that are text", "a pattern of JobSpec's "
+            )
+
+
+def _part_texts(field: str, part: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        require(str, field, getattr(part, name), "text", f"the {name} of one of JobSpec's ")
 
 
 def _names(spec: JobSpec) -> None:
@@ -67,7 +99,6 @@ def _variables(spec: JobSpec) -> None:
             )
     twice = sorted(set(spec.environment) & set(spec.secrets))
     _require(not twice, "secrets", f"and environment both set {', '.join(twice)}; keep one")
-    _require(all(isinstance(word, str) for word in spec.command), "command", "has words that are not text")
     size, most = payloads.size_bytes(payloads.overrides(spec)), limits.OVERRIDES_BYTES - OWN_VARIABLES_BYTES
     _require(
         size <= most, "environment",
@@ -83,6 +114,8 @@ def _resources(spec: JobSpec) -> None:
         f"is {spec.memory_mib} MiB; Batch takes {limits.LEAST_MEMORY_MIB} MiB at least",
     )  # fmt: skip
     _require(_is_whole(spec.gpus) and spec.gpus >= 0, "gpus", f"is {spec.gpus!r}; Batch takes whole ones")
+    for field, count in (("neuron_devices", spec.neuron_devices), ("efa_interfaces", spec.efa_interfaces)):
+        _require(_is_whole(count), field, f"is {count!r}; Batch takes whole ones")
     _within("neuron_devices", spec.neuron_devices, limits.NEURON_DEVICES, " chips")
     _within("efa_interfaces", spec.efa_interfaces, limits.EFA_INTERFACES, " interfaces")
     for field, size in (
@@ -204,6 +237,7 @@ def _tags(spec: JobSpec) -> None:
 
 
 _CHECKS: tuple[Callable[[JobSpec], None], ...] = (
+    _types,
     _names,
     _variables,
     _resources,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from compute_batch import dependencies
+from compute_batch.arguments import require, several, texts, wrong
 from compute_batch.array import ArrayJob, ArrayPart, make_part
 from compute_batch.aws import Aws
 from compute_batch.definitions import Definitions
@@ -18,7 +19,7 @@ from compute_batch.merged_logs import MergedTail, follow_merged, jobs_of
 from compute_batch.pacing import Pace, Patience
 from compute_batch.refreshing import refresh
 from compute_batch.slicing import slices
-from compute_batch.snapshots import UNFINISHED, Snapshot
+from compute_batch.snapshots import FINISHED, UNFINISHED, Snapshot
 from compute_batch.spec import JobSpec
 from compute_batch.submitting import submit
 from compute_batch.watching import Watcher, watch
@@ -41,6 +42,14 @@ class BatchClient:
         region: str | None = None, pace: Pace | None = None, patience: Patience | None = None,
         definition_prefix: str = "compute-batch",
     ) -> None:  # fmt: skip
+        if not isinstance(queue, str) or not queue:
+            raise wrong("queue", queue, "the name or the ARN of a job queue")
+        for what, given, kind in (("pace", pace, Pace), ("patience", patience, Patience)):
+            require((kind, type(None)), what, given, f"a {kind.__name__}, or None")
+        for what, given in (("client", client), ("logs_client", logs_client)):
+            if given is not None and not hasattr(given, "meta"):
+                raise wrong(what, given, 'a client of boto3, as boto3.client("batch"), or None')
+        require(str, "definition_prefix", definition_prefix, "text")
         self.queue = queue
         self._aws = Aws(client, logs_client, endpoint_url, region, patience or Patience())
         self._pace = pace or Pace()
@@ -51,11 +60,11 @@ class BatchClient:
 
         The shape is everything but name, command, environment, timeout, attempts, tags, share identifier and priority.
         """
-        return self._definitions.arn_of(spec)
+        return self._definitions.arn_of(a_spec(spec))
 
     def definition_name(self, spec: JobSpec) -> str:
         """The name of that job definition, which Batch takes in place of its ARN; nobody is called."""
-        return self._definitions.name_of(spec)
+        return self._definitions.name_of(a_spec(spec))
 
     def submit(self, spec: JobSpec, *, after: Sequence[Job | ArrayJob | str] = ()) -> Job:
         """Submit a job, to run when those in `after` (ids, too) have succeeded; it fails if one fails. Raises ServiceError."""
@@ -76,6 +85,7 @@ class BatchClient:
 
         Raises InvalidSpec, ServiceError; then nothing stays submitted.
         """
+        require(str, "offset_variable", offset_variable, "text")
         parts: list[ArrayPart] = []
         try:
             for children in slices(size, at_once):
@@ -91,18 +101,22 @@ class BatchClient:
 
     def job(self, job_id: str) -> Job:
         """A job that someone submitted, refreshed. Raises JobNotFound, ServiceError."""
+        if not isinstance(job_id, str) or not job_id:
+            raise wrong("job_id", job_id, "the id of a job")
         job = self._job(Snapshot(job_id=job_id, status="SUBMITTED"))
         job.refresh()
         return job
 
     def jobs(self, job_ids: Iterable[str]) -> list[Job]:
         """Jobs that someone submitted, refreshed, in order; those that Batch does not know are UNKNOWN. Raises ServiceError."""
-        jobs = [self._job(Snapshot(job_id=job_id, status="SUBMITTED")) for job_id in job_ids]
+        jobs = [self._job(Snapshot(job_id=job_id, status="SUBMITTED")) for job_id in texts("job_ids", job_ids)]
         refresh(self._aws, jobs)
         return jobs
 
     def array(self, *job_ids: str) -> ArrayJob:
         """An array that someone submitted, by its `ids`, refreshed. Raises JobNotFound, ServiceError."""
+        if not job_ids:
+            raise wrong("job_ids", job_ids, "the ids of an array: those in ArrayJob.ids")
         parts: list[ArrayPart] = []
         for job in (self.job(job_id) for job_id in job_ids):
             first = sum(len(part.children) for part in parts)
@@ -117,12 +131,14 @@ class BatchClient:
         `name`: only jobs of that name, or whose names begin so if it ends in `*`. Batch ignores its case, and forgets jobs about
         a week after their end. Raises ServiceError.
         """
-        return list_jobs(self._aws, self._job, self.queue, tuple(statuses), name)
+        require((str, type(None)), "name", name, "text, or None")
+        return list_jobs(self._aws, self._job, self.queue, known_statuses(statuses), name)
 
     def terminate(self, jobs: Iterable[Job | ArrayJob], reason: str) -> None:
         """End all of them, as `Job.terminate`. What one call refuses does not spare the others; its ServiceError comes last."""
         trouble: ServiceError | None = None
-        for job in jobs:
+        require(str, "reason", reason, "text")
+        for job in some_jobs(jobs):
             try:
                 job.terminate(reason)
             except ServiceError as error:
@@ -132,14 +148,14 @@ class BatchClient:
 
     def refresh_many(self, jobs: Iterable[Job | ArrayJob]) -> list[Job | ArrayJob]:
         """Look at these now, 100 in a call; return those that have changed. Raises ServiceError."""
-        before = [(job, job.snapshot) for job in jobs]
+        before = [(job, job.snapshot) for job in some_jobs(jobs)]
         refresh(self._aws, [job for job, _ in before])
         return [job for job, snapshot in before if job.snapshot != snapshot]
 
     def watcher(self, jobs: Iterable[Job | ArrayJob] = ()) -> Watcher:
         """Keeps jobs in view for a program with a loop of its own."""
         watcher = Watcher(self._aws, self._pace)
-        watcher.add(jobs)
+        watcher.add(some_jobs(jobs))
         return watcher
 
     def watch(self, jobs: Iterable[Job | ArrayJob], timeout: float | None = None) -> Iterator[Job | ArrayJob]:
@@ -148,13 +164,13 @@ class BatchClient:
 
     def tail(self, jobs: Iterable[Job | ArrayJob] = ()) -> MergedTail:
         """A reader of all these logs that never waits, for a program with a loop of its own."""
-        return MergedTail(self._aws, jobs_of(jobs))
+        return MergedTail(self._aws, jobs_of(some_jobs(jobs)))
 
     def logs(
         self, jobs: Sequence[Job | ArrayJob], *, timeout: float | None = None, settle: float = 5.0
     ) -> Iterator[LogLine]:
         """The lines of all these jobs as they come, merged by time, until all have ended; otherwise as `Job.logs`."""
-        return follow_merged(jobs, self._aws, self._pace, timeout, settle)
+        return follow_merged(some_jobs(jobs), self._aws, self._pace, timeout, settle)
 
     def _submit(
         self,
@@ -165,7 +181,7 @@ class BatchClient:
         variables: Mapping[str, str] | None = None,
     ) -> Job:
         identifier = submit(
-            self._aws, self._definitions, spec, self.queue, size=size if size > 1 else None, depends_on=depends_on,
+            self._aws, self._definitions, a_spec(spec), self.queue, size=size if size > 1 else None, depends_on=depends_on,
             variables=variables,
         )  # fmt: skip
         snapshot = Snapshot(job_id=identifier, status="SUBMITTED", name=spec.name, queue=self.queue)
@@ -173,3 +189,23 @@ class BatchClient:
 
     def _job(self, snapshot: Snapshot, known_by: float = float("-inf")) -> Job:
         return Job(self._aws, self._pace, snapshot, known_by=known_by)
+
+
+def a_spec(spec: JobSpec) -> JobSpec:
+    """What a job is. Raises InvalidSpec."""
+    require(JobSpec, "spec", spec, "a JobSpec(name=..., image=...)")
+    return spec
+
+
+def some_jobs(jobs: Iterable[Job | ArrayJob]) -> tuple[Job | ArrayJob, ...]:
+    """Jobs, not their ids. Raises InvalidSpec."""
+    return several((Job, ArrayJob), "jobs", jobs, "jobs, which submit() gives, or jobs(ids)")
+
+
+def known_statuses(statuses: Iterable[str]) -> tuple[str, ...]:
+    """States of jobs. Raises InvalidSpec."""
+    found = texts("statuses", statuses)
+    for status in found:
+        if status not in (*UNFINISHED, *FINISHED):
+            raise wrong("statuses", status, f"among {', '.join((*UNFINISHED, *FINISHED))}")
+    return tuple(found)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from compute_batch import limits
+from compute_batch.arguments import require, several
 from compute_batch.array import ArrayJob, ArrayPart
 from compute_batch.errors import InvalidSpec
 from compute_batch.job import Job
@@ -15,7 +16,8 @@ Dependency: TypeAlias = Mapping[str, str]
 
 def of_job(after: Sequence[Job | ArrayJob | str]) -> list[Dependency]:
     """Of a job that waits for all of these. Raises InvalidSpec if they are too many."""
-    return _checked([{"jobId": identifier} for job in after for identifier in _ids(job)])
+    jobs = several((str, Job, ArrayJob), "after", after, "jobs, or ids of jobs")
+    return _checked([{"jobId": identifier} for job in jobs for identifier in _ids(job)])
 
 
 def of_part(
@@ -28,6 +30,7 @@ def of_part(
         found.append({"type": "SEQUENTIAL"})
     if at_once is not None and before:
         found.append(_child_by_child(children, before[-1]))
+    require((ArrayJob, type(None)), "each_after", each_after, "an ArrayJob, which submit_array() gives, or None")
     if each_after is not None:
         found.append(_child_by_child(children, _counterpart(children, each_after)))
     return _checked(found)

@@ -49,6 +49,12 @@ class MergedTail:
         for job in jobs:
             self._jobs.setdefault(job.id, job)
 
+    def discard(self, jobs: Iterable[Job]) -> None:
+        """Read these no longer."""
+        for job in jobs:
+            self._jobs.pop(job.id, None)
+            self._ended.pop(job.id, None)
+
     def read(self, patience: Patience | None = None) -> list[LogLine]:
         """The lines since the last read, by time. Never waits for lines, with `patience=IMPATIENT` not for AWS either.
 

@@ -6,6 +6,8 @@ import random
 
 import attrs
 
+from compute_batch.arguments import seconds
+
 
 @attrs.frozen(kw_only=True)
 class Pace:
@@ -14,10 +16,10 @@ class Pace:
     Many jobs are looked at more rarely: `seconds_per_call` is kept between the calls that one look takes, on average.
     """
 
-    least_seconds: float = 1.0
-    most_seconds: float = 30.0
-    growth: float = 1.3
-    seconds_per_call: float = 0.2
+    least_seconds: float = attrs.field(default=1.0, validator=seconds)
+    most_seconds: float = attrs.field(default=30.0, validator=seconds)
+    growth: float = attrs.field(default=1.3, validator=seconds)
+    seconds_per_call: float = attrs.field(default=0.2, validator=seconds)
 
     def after(self, waited: float, *, changed: bool, calls: int = 1) -> float:
         """Seconds to the next look, if the last one came `waited` seconds after the one before it and took `calls`."""
@@ -37,9 +39,9 @@ class Patience:
     not come back all at once.
     """
 
-    budget_seconds: float = 120.0
-    first_seconds: float = 0.5
-    most_seconds: float = 20.0
+    budget_seconds: float = attrs.field(default=120.0, validator=seconds)
+    first_seconds: float = attrs.field(default=0.5, validator=seconds)
+    most_seconds: float = attrs.field(default=20.0, validator=seconds)
 
     def wait(self, failures: int, spent: float) -> float | None:
         """Seconds to wait after that many failures and seconds; None if the budget does not allow it."""

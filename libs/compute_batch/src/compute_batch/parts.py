@@ -7,6 +7,8 @@ from typing import Literal
 
 import attrs
 
+from compute_batch.arguments import texts_by_name
+
 
 @attrs.frozen
 class HostVolume:
@@ -66,6 +68,10 @@ class Fargate:
     architecture: Literal["X86_64", "ARM64"] = "X86_64"
 
 
+def _options(values: Mapping[str, str]) -> dict[str, str]:
+    return texts_by_name("options", values, "LogDriver's ")
+
+
 @attrs.frozen
 class LogDriver:
     """Where the container's output goes: `name` with the driver's own `options`; `secrets` are options kept in an ARN.
@@ -74,8 +80,8 @@ class LogDriver:
     """
 
     name: str = "awslogs"
-    options: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
-    secrets: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
+    options: Mapping[str, str] = attrs.field(factory=dict, converter=_options)
+    secrets: Mapping[str, str] = attrs.field(factory=dict, converter=_options)
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from compute_batch.arguments import require
 from compute_batch.parts import EfsVolume, HostVolume, LogDriver, RetryRule
 
 if TYPE_CHECKING:
@@ -23,8 +24,15 @@ def definition_name(spec: JobSpec, prefix: str) -> str:
     return f"{prefix}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
 
+def _require_spec(spec: object) -> None:
+    from compute_batch.spec import JobSpec  # which is checked by what it makes here
+
+    require(JobSpec, "spec", spec, "a JobSpec(name=..., image=...)")
+
+
 def register_request(spec: JobSpec, prefix: str) -> dict[str, Any]:
     """The arguments of RegisterJobDefinition for a job's shape; the definition's name begins with `prefix`."""
+    _require_spec(spec)
     return {"jobDefinitionName": definition_name(spec, prefix), **_shape(spec)}
 
 
@@ -33,6 +41,8 @@ def submit_request(
     variables: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The arguments of SubmitJob; `variables` are added to the job's own, `size` makes it an array."""
+    _require_spec(spec)
+    require(str, "queue", queue, "the name or the ARN of a job queue")
     return _present(
         {
             "jobName": spec.name,
@@ -75,6 +85,7 @@ def _container(spec: JobSpec) -> dict[str, Any]:
     return _present(
         {
             "image": spec.image,
+            "command": list(spec.default_command),
             "jobRoleArn": spec.job_role,
             "executionRoleArn": spec.execution_role,
             "user": spec.user,

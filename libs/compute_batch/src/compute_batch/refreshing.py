@@ -22,7 +22,7 @@ class Refreshable(Protocol):
         """Those to ask about first."""
 
     def behind(self) -> Iterable[Job]:
-        """Those that must have changed, by what Batch has just said of the heads."""
+        """Those of which some must have changed, by what Batch has just said of the heads; the likeliest first."""
 
     def settle(self) -> None:
         """Draw conclusions, when all answers are there."""
@@ -31,11 +31,14 @@ class Refreshable(Protocol):
 def refresh(aws: Aws, items: Iterable[Refreshable], patience: Patience | None = None) -> int:
     """Bring jobs and arrays up to date; return how many calls that took. Raises ServiceError.
 
-    Children of an array are asked about only if its counts say that they have changed.
+    Children of an array are asked about only if its counts say that they have changed, and only until all that has is found.
     """
     items = list(items)
     calls = describe(aws, [job for item in items for job in item.heads()], patience)
-    calls += describe(aws, [job for item in items for job in item.behind()], patience)
+    asked: set[str] = set()
+    while some := [job for item in items for job in item.behind() if job.id not in asked][: limits.DESCRIBED_AT_ONCE]:
+        asked.update(job.id for job in some)
+        calls += describe(aws, some, patience)
     for item in items:
         item.settle()
     return calls

@@ -7,19 +7,50 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from compute_batch import checking
+from compute_batch.arguments import several, texts_by_name
 from compute_batch.parts import EfsVolume, Fargate, HostVolume, LogDriver, RetryRule, Swap, Tmpfs
+
+OWNER = "JobSpec's "
 
 
 def _words(command: Iterable[str]) -> tuple[str, ...]:
+    return _split("command", command)
+
+
+def _default_words(command: Iterable[str]) -> tuple[str, ...]:
+    return _split("default_command", command)
+
+
+def _split(field: str, command: Iterable[str]) -> tuple[str, ...]:
     if isinstance(command, str):
         raise checking.invalid(
-            "command", f"is a sequence of words, not one string: {command!r}; split it, or ['sh', '-c', …]"
+            field, f"is a sequence of words, not one string: {command!r}; split it, or ['sh', '-c', …]"
         )
-    return tuple(command)
+    return several(str, field, command, "words that are text", OWNER)
 
 
-def _copied(values: Mapping[str, str]) -> dict[str, str]:
-    return dict(values)
+def _rules(values: Iterable[RetryRule]) -> tuple[RetryRule, ...]:
+    return several(RetryRule, "retry_rules", values, "RetryRule(action=...)", OWNER)
+
+
+def _file_systems(values: Iterable[Tmpfs]) -> tuple[Tmpfs, ...]:
+    return several(Tmpfs, "tmpfs", values, "Tmpfs(size_mib)", OWNER)
+
+
+def _volumes(values: Iterable[HostVolume | EfsVolume]) -> tuple[HostVolume | EfsVolume, ...]:
+    return several((HostVolume, EfsVolume), "volumes", values, "HostVolume(...) or EfsVolume(...)", OWNER)
+
+
+def _environment(values: Mapping[str, str]) -> dict[str, str]:
+    return texts_by_name("environment", values, OWNER)
+
+
+def _secrets(values: Mapping[str, str]) -> dict[str, str]:
+    return texts_by_name("secrets", values, OWNER)
+
+
+def _tags(values: Mapping[str, str]) -> dict[str, str]:
+    return texts_by_name("tags", values, OWNER)
 
 
 @attrs.frozen(kw_only=True)
@@ -27,8 +58,9 @@ class JobSpec:
     """A command in a container, with what it needs. Immutable; whatever one exists is within Batch's limits.
 
     - `name`: letters, digits, `-`, `_`; it need not be unique.
-    - `command`: its words, in place of the image's own; no shell is involved. `environment`: variables, in plain sight of
-      whoever may describe jobs; `secrets`: variables by the ARN of what Batch shall fetch into them.
+    - `command`: its words, in place of the image's own; no shell is involved. `default_command`: that of the job definition, for
+      whoever submits jobs of it without one. `environment`: variables, in plain sight of whoever may describe jobs;
+      `secrets`: variables by the ARN of what Batch shall fetch into them.
     - `vcpus`: whole ones, but on Fargate from 0.25; `gpus`: whole ones; `neuron_devices`: Inferentia or Trainium chips;
       `efa_interfaces`: Elastic Fabric Adapters.
     - `shared_memory_mib`: size of /dev/shm.
@@ -44,8 +76,9 @@ class JobSpec:
     name: str
     image: str
     command: Sequence[str] = attrs.field(default=(), converter=_words)
-    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
-    secrets: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
+    default_command: Sequence[str] = attrs.field(default=(), converter=_default_words)
+    environment: Mapping[str, str] = attrs.field(factory=dict, converter=_environment)
+    secrets: Mapping[str, str] = attrs.field(factory=dict, converter=_secrets)
     vcpus: float = 1
     memory_mib: int = 2048
     gpus: int = 0
@@ -53,8 +86,8 @@ class JobSpec:
     efa_interfaces: int = 0
     shared_memory_mib: int | None = None
     swap: Swap | None = None
-    tmpfs: Sequence[Tmpfs] = attrs.field(default=(), converter=tuple)
-    volumes: Sequence[HostVolume | EfsVolume] = attrs.field(default=(), converter=tuple)
+    tmpfs: Sequence[Tmpfs] = attrs.field(default=(), converter=_file_systems)
+    volumes: Sequence[HostVolume | EfsVolume] = attrs.field(default=(), converter=_volumes)
     fargate: Fargate | None = None
     job_role: str | None = None
     execution_role: str | None = None
@@ -63,8 +96,8 @@ class JobSpec:
     log_driver: LogDriver | None = None
     timeout_seconds: int | None = None
     attempts: int = 1
-    retry_rules: Sequence[RetryRule] = attrs.field(default=(), converter=tuple)
-    tags: Mapping[str, str] = attrs.field(factory=dict, converter=_copied)
+    retry_rules: Sequence[RetryRule] = attrs.field(default=(), converter=_rules)
+    tags: Mapping[str, str] = attrs.field(factory=dict, converter=_tags)
     share_identifier: str | None = None
     priority: int | None = None
 
