@@ -9,32 +9,44 @@ from typing import Any
 
 import botocore.session
 
-FUNCTIONS = {"assert", "ceil", "floor", "number", "parse", "string"}
+FUNCTIONS = {"assert", "ceil", "floor", "max", "merge", "number", "parse", "string"}
 VARIABLE = re.compile(r"\$([A-Za-z_]\w*)\s*(\(|:=)?")
 STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
 
 def problems(definition: dict[str, Any]) -> list[str]:
     """All that is wrong with a definition, as far as these checks see."""
-    states = list(all_states(definition))
-    names = Counter(name for name, _ in states)
+    states = list(all_states(definition, assigned_by(definition)))
+    names = Counter(name for name, _, _ in states)
     found = [f"{name}: {count} states have this name" for name, count in names.items() if count > 1]
-    for name, state in states:
+    for name, state, assigned in states:
         if len(name) > 80:
             found.append(f"{name}: its name is too long")
         if state.get("Resource", "").endswith(":batch:submitJob.sync"):
             found += [f"{name}: {problem}" for problem in batch_problems(state["Arguments"])]
         own = {key: value for key, value in state.items() if key not in ("Branches", "ItemProcessor")}
         for expression in expressions(own):
-            found += [f"{name}: {problem}" for problem in variable_problems(expression)]
+            found += [f"{name}: {problem}" for problem in variable_problems(expression, assigned)]
     return found
 
 
-def all_states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+State = tuple[str, dict[str, Any], frozenset[str]]
+
+
+def assigned_by(definition: dict[str, Any]) -> frozenset[str]:
+    """The variables that a machine's first state assigns: whatever comes after it has them."""
+    return frozenset(definition["States"][definition["StartAt"]].get("Assign", ()))
+
+
+def all_states(machine: dict[str, Any], assigned: frozenset[str]) -> Iterator[State]:
+    """The states of a machine and those inside of them, with the variables they see: in a distributed map none."""
     for name, state in machine["States"].items():
-        yield name, state
-        for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
-            yield from all_states(inner)
+        yield name, state, frozenset() if name == machine["StartAt"] and "Assign" in state else assigned
+        for branch in state.get("Branches", []):
+            yield from all_states(branch, assigned)
+        if processor := state.get("ItemProcessor"):
+            is_distributed = processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
+            yield from all_states(processor, frozenset() if is_distributed else assigned)
 
 
 def expressions(value: Any) -> Iterator[str]:
@@ -51,9 +63,9 @@ def expressions(value: Any) -> Iterator[str]:
 # ---- variables
 
 
-def variable_problems(expression: str) -> Iterator[str]:
-    """Variables that nothing assigns, and functions that do not exist. The compiler assigns none between states."""
-    bound = {"states"}
+def variable_problems(expression: str, assigned: frozenset[str]) -> Iterator[str]:
+    """Variables that nothing assigns, and functions that do not exist."""
+    bound = {"states", *assigned}
     for name, follows in VARIABLE.findall(STRING.sub("''", expression)):
         if follows == ":=":
             bound.add(name)

@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from stepwell_testing.aws_rig import Rig
 
-settings.register_profile("sched_sfn", deadline=None)  # timings never gate a test
+TIMED = [HealthCheck.too_slow]
+settings.register_profile("sched_sfn", deadline=None, suppress_health_check=TIMED)  # timings never gate a test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from flow_graph import Node
 from sched_sfn import InResult, S3Record, StepTask, Template
+from sched_sfn.values import expression
 
 PUT = "arn:aws:states:::aws-sdk:s3:putObject"
 GET = "arn:aws:states:::aws-sdk:s3:getObject"
@@ -49,6 +50,18 @@ class PuttingRunner:
 
     def put(self, key: str) -> dict[str, Any]:
         return {"Type": "Task", "Resource": PUT, "Arguments": {"Bucket": self.bucket, "Key": key, "Body": "done"}}
+
+
+class SharingRunner(PuttingRunner):
+    """The same, and the machine holds the bucket and the beginning of its keys."""
+
+    def shared(self, first: StepTask) -> dict[str, Any]:
+        return {"bucket": self.bucket, "prefix": first.fill(Template("{execution}/"))}
+
+    def state(self, task: StepTask) -> dict[str, Any]:
+        key = expression(task.shared_value("prefix"), task.step, "/", *task.task_id)
+        state = self.put(str(key))
+        return {**state, "Arguments": {**state["Arguments"], "Bucket": str(task.shared_value("bucket"))}}
 
 
 def text_of(part: Any) -> str:

@@ -29,6 +29,7 @@ def run(machine: StateMachine, decided: Decisions) -> tuple[Tasks, int]:
             assert prefix == "decisions"
             record = {"transition": outcome_data(machine.graph, decided, TaskName(*name))}
             return {"Body": json.dumps(record)}, last
+        assert resource != PUT or arguments["Bucket"] == "bucket"
         key = arguments["Key"] if resource == PUT else arguments["Payload"]["key"]
         execution, *name = key.split("/")
         task = TaskName(*name)

@@ -59,7 +59,8 @@ def test_what_is_left_out_is_the_job_definitions() -> None:
 
 def test_a_step_may_have_a_job_of_its_own() -> None:
     machine = compile_machine(LINEAR, BatchRunner(FIRST, RECORD, {"work": TRAIN}))
-    names = {name: state["Arguments"]["JobName"] for name, state in machine.definition["States"].items()}
+    tasks = {name: state for name, state in machine.definition["States"].items() if state["Type"] == "Task"}
+    names = {name: state["Arguments"]["JobName"] for name, state in tasks.items()}
     assert names == {"start": "Linear-start", "work": "training", "end": "Linear-end"}
 
 
@@ -139,7 +140,7 @@ def test_a_foreach_over_nothing_fails_in_the_machine() -> None:
 
 
 def test_an_expression_given_by_the_caller_is_text() -> None:
-    (pair,) = compile_job(environment={"X": str(Jsonata("$states.input"))})["Arguments"]["ContainerOverrides"][
+    (pair,) = compile_job(environment={"X": str(Jsonata("$states.a"))})["Arguments"]["ContainerOverrides"][
         "Environment"
     ]
-    assert value(pair["Value"], {}) == "{% $states.input %}"
+    assert value(pair["Value"], {}) == "{% $states.a %}"

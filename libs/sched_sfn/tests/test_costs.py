@@ -9,7 +9,7 @@ from flow_graph import FlowGraph, interpret
 from flow_graph.testing import Decisions, decisions, graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runners import LambdaRunner, PuttingRunner
+from runners import LambdaRunner, PuttingRunner, SharingRunner
 from sched_sfn import FanOut, StepRunner, compile_machine
 from sched_sfn.costs import list_bytes
 from shapes import RUNNER
@@ -45,7 +45,7 @@ def widest(graph: FlowGraph, decided: Decisions) -> tuple[dict[str, int], dict[s
     return widths, rounds
 
 
-@given(graphs(), decisions(), st.sampled_from([PuttingRunner(), LambdaRunner()]))
+@given(graphs(), decisions(), st.sampled_from([PuttingRunner(), SharingRunner(), LambdaRunner()]))
 @settings(max_examples=50)
 def test_no_execution_costs_more_transitions_than_computed(
     graph: FlowGraph, decided: Decisions, runner: StepRunner

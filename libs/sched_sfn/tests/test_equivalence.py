@@ -6,7 +6,7 @@ from flow_graph import FlowGraph, PlannedTask, interpret
 from flow_graph.testing import Decisions, decisions, graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runners import LambdaRunner, PuttingRunner
+from runners import LambdaRunner, PuttingRunner, SharingRunner
 from sched_sfn import FanOut, StepRunner, compile_machine
 from sched_sfn.fan_outs import one_step_body
 from simulation import Tasks, run
@@ -29,7 +29,10 @@ def strategies(graph: FlowGraph, runner: StepRunner) -> st.SearchStrategy[dict[s
     return st.fixed_dictionaries({}, optional=kinds)
 
 
-@given(st.data(), graphs(), decisions(), st.sampled_from([PuttingRunner(), PuttingRunner(arrays=True), LambdaRunner()]))
+RUNNERS = [PuttingRunner(), PuttingRunner(arrays=True), SharingRunner(), LambdaRunner()]
+
+
+@given(st.data(), graphs(), decisions(), st.sampled_from(RUNNERS))
 @settings(max_examples=100)
 def test_tasks_and_parents_are_those_of_the_reference(
     data: st.DataObject, graph: FlowGraph, decided: Decisions, runner: StepRunner

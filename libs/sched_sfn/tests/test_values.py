@@ -36,7 +36,7 @@ def test_literals_alone_stay_readable() -> None:
 
 @pytest.mark.parametrize("text", ["{nothing}", "{", "}", "{}", "{step!r}", "{step:>10}", "{0}"])
 def test_a_template_that_cannot_be_filled_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="template"):
+    with pytest.raises(ValueError, match="Template"):
         Template(text)
 
 

@@ -11,8 +11,10 @@ from sched_sfn.errors import (
     DeploymentNotFound,
     ExecutionExists,
     ExecutionFailed,
+    InvalidArgument,
     InvalidName,
     MissingExtra,
+    NotRedrivable,
     QuotaExceeded,
     SchedSfnError,
     ServiceError,
@@ -21,7 +23,8 @@ from sched_sfn.errors import (
 from sched_sfn.execution import Execution
 from sched_sfn.fan_outs import FanOut
 from sched_sfn.machine import StateMachine
-from sched_sfn.running import InResult, S3Record, StepRunner, StepTask
+from sched_sfn.running import InResult, S3Record, SharingRunner, StepRunner, StepTask
+from sched_sfn.starters import Cron, EventRule, Starters
 from sched_sfn.values import Jsonata, Template
 
 __all__ = [
@@ -29,20 +32,26 @@ __all__ = [
     "BatchRunner",
     "CompileError",
     "Cost",
+    "Cron",
     "Deployment",
     "DeploymentNotFound",
+    "EventRule",
     "Execution",
     "ExecutionExists",
     "ExecutionFailed",
     "FanOut",
     "InResult",
+    "InvalidArgument",
     "InvalidName",
     "Jsonata",
     "MissingExtra",
+    "NotRedrivable",
     "QuotaExceeded",
     "S3Record",
     "SchedSfnError",
     "ServiceError",
+    "SharingRunner",
+    "Starters",
     "StateMachine",
     "StepRunner",
     "StepTask",

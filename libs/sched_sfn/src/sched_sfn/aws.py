@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sched_sfn.errors import MissingExtra, SchedSfnError, ServiceError
+from sched_sfn.errors import InvalidArgument, MissingExtra, SchedSfnError, ServiceError
 
 PASSING = frozenset(
     {
@@ -26,14 +26,21 @@ Client = Any
 """boto3 makes its clients' methods at run time: there is no class to name."""
 
 
-def make_client(endpoint_url: str | None) -> Client:
-    """A client of Step Functions from the environment. Raises MissingExtra, ServiceError (no region, a malformed URL)."""
+def make_client(endpoint_url: str | None, service: str = "stepfunctions") -> Client:
+    """A client of a service from the environment. Raises MissingExtra, ServiceError (no region, a malformed URL)."""
     try:
         import boto3
     except ImportError as error:
         raise MissingExtra from error
-    with calling("make a client of Step Functions"):
-        return boto3.client("stepfunctions", endpoint_url=endpoint_url)
+    with calling(f"make a client of {service}"):
+        return boto3.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
+
+def given_client(client: Client, service: str = "stepfunctions") -> Client:
+    """A client of the caller's. Raises InvalidArgument where it is none."""
+    if not hasattr(client, "meta"):
+        raise InvalidArgument("The client", client, f'a client of boto3, as boto3.client("{service}")')
+    return client
 
 
 @contextmanager
@@ -53,4 +60,5 @@ def calling(action: str, **known: SchedSfnError) -> Iterator[None]:
     except (boto.ConnectionError, boto.HTTPClientError) as error:
         raise ServiceError(action, f"{error}.", retryable=True) from error
     except (boto.BotoCoreError, ValueError) as error:
-        raise ServiceError(action, f"{error}.") from error
+        advice = " Set AWS_DEFAULT_REGION, or give client=." if isinstance(error, boto.NoRegionError) else ""
+        raise ServiceError(action, f"{str(error).rstrip('.')}.{advice}") from error

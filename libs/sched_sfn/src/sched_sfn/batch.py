@@ -5,29 +5,42 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
 from flow_graph import Node
 
-from sched_sfn import quotas
-from sched_sfn.errors import CompileError, InvalidName
+from sched_sfn import arguments, quotas
+from sched_sfn.arguments import field, instance, optional, whole
+from sched_sfn.common import DEFINITION, QUEUE, Common, common_to
+from sched_sfn.errors import CompileError, InvalidArgument, InvalidName
 from sched_sfn.running import S3Record, StepTask
 from sched_sfn.values import Template
 
 SUBMIT = "arn:aws:states:::batch:submitJob.sync"
-# The submission failed, not the job: Batch takes about 50 submissions a second from an account.
+# The submission failed, not the job: Batch takes about 50 submissions a second from an account. The waits are the language's
+# own, up to 1 s, 2 s, 4 s and so on, as every job repeats these lines.
 RETRY_SUBMISSION = {
     "ErrorEquals": ["Batch.AWSBatchException", "Batch.ServerException", "Batch.TooManyRequestsException"],
-    "IntervalSeconds": 2,
-    "BackoffRate": 2,
-    "MaxAttempts": 10,
-    "MaxDelaySeconds": 60,
+    "MaxAttempts": 9,
     "JitterStrategy": "FULL",
 }
 JOB_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{quotas.JOB_NAME - 1}}}")
-EXPECTED = {"execution": 80, "task_id": 32, "path": 32, "iteration": 8, "offset": 8, "input": 2}
+EXPECTED = {"execution": 80, "task_id": 32, "path": 32, "iteration": 8, "offset": 8, "input": 2, "redrives": 4}
 """Bytes that a slot is expected to take when it is filled."""
+
+
+TEXT = instance(str, Template, must="text or a Template")
+TEXTS = arguments.by_text(TEXT, "a mapping from names to texts or Templates")
+
+
+def check_command(job: BatchJob, attribute: Any, command: object) -> None:
+    """Raise InvalidArgument unless it is a sequence of words."""
+    if isinstance(command, (str, Template)) or not isinstance(command, Sequence):
+        raise InvalidArgument("BatchJob's command", command, "a sequence of words, as in ['python', '-m', 'train']")
+    for word in command:
+        TEXT("a word of BatchJob's command", word)
 
 
 @attrs.frozen(kw_only=True)
@@ -41,23 +54,23 @@ class BatchJob:
     - `attempts`: how often Batch tries (1 to 10), `attempt_seconds`: how long one attempt may take (60 at least), in place of
       the job definition's.
     - `wait_seconds`: how long the machine waits for the job, queueing and all attempts included; for ever, if left out.
-    - `tags`: of the job.
+    - `tags`: of the job and what it runs in, plain text or templates: reports of costs go by them.
     - `more`: further arguments of SubmitJob, `{"ShareIdentifier": "a", "SchedulingPriorityOverride": 5}`.
     """
 
-    definition: str
-    queue: str
-    name: str | None = None
-    environment: Mapping[str, str | Template] = attrs.field(factory=dict)
-    command: Sequence[str | Template] = ()
-    vcpus: float | None = None
-    memory_mib: int | None = None
-    gpus: int | None = None
-    attempts: int | None = None
-    attempt_seconds: int | None = None
-    wait_seconds: int | None = None
-    tags: Mapping[str, str] = attrs.field(factory=dict)
-    more: Mapping[str, Any] = attrs.field(factory=dict)
+    definition: str = attrs.field(validator=field(arguments.name))
+    queue: str = attrs.field(validator=field(arguments.name))
+    name: str | None = attrs.field(default=None, validator=field(optional(arguments.text)))
+    environment: Mapping[str, str | Template] = attrs.field(factory=dict, validator=field(TEXTS))
+    command: Sequence[str | Template] = attrs.field(default=(), validator=check_command)
+    vcpus: float | None = attrs.field(default=None, validator=field(optional(arguments.number)))
+    memory_mib: int | None = attrs.field(default=None, validator=field(optional(whole(1))))
+    gpus: int | None = attrs.field(default=None, validator=field(optional(whole(1))))
+    attempts: int | None = attrs.field(default=None, validator=field(optional(whole(0))))
+    attempt_seconds: int | None = attrs.field(default=None, validator=field(optional(whole(0))))
+    wait_seconds: int | None = attrs.field(default=None, validator=field(optional(whole(1, quotas.LONGEST_TIMEOUT))))
+    tags: Mapping[str, str | Template] = attrs.field(factory=dict, validator=field(TEXTS))
+    more: Mapping[str, Any] = attrs.field(factory=dict, validator=field(instance(Mapping, must="a mapping")))
 
     def knows_offset(self) -> bool:
         """Whether the job is told the offset, so that several arrays can share a foreach."""
@@ -65,7 +78,10 @@ class BatchJob:
         return any(isinstance(text, Template) and "offset" in text.slots for text in texts)
 
 
-@attrs.frozen
+A_JOB = instance(BatchJob, must="a BatchJob")
+
+
+@attrs.frozen(slots=False)  # a __dict__ for the cached property
 class BatchRunner:
     """Runs each step as a job of AWS Batch, a foreach over one step as an array job.
 
@@ -77,9 +93,15 @@ class BatchRunner:
     in `AWS_BATCH_JOB_ARRAY_INDEX`.
     """
 
-    job: BatchJob
-    record: S3Record
-    jobs: Mapping[str, BatchJob] = attrs.field(factory=dict)
+    job: BatchJob = attrs.field(validator=field(A_JOB))
+    record: S3Record = attrs.field(
+        validator=field(
+            instance(S3Record, must="an S3Record, as S3Record('bucket', Template('{execution}/{step}/{task_id}'))")
+        )
+    )
+    jobs: Mapping[str, BatchJob] = attrs.field(
+        factory=dict, validator=field(arguments.by_text(A_JOB, "a mapping from steps to BatchJobs"))
+    )
 
     def supports_arrays(self, node: Node) -> bool:
         """Always: see `StepRunner`."""
@@ -89,38 +111,50 @@ class BatchRunner:
         """See `StepRunner`."""
         return self.record
 
+    @cached_property
+    def common(self) -> Common:
+        """What the jobs have in common."""
+        return common_to([self.job, *self.jobs.values()])
+
+    def shared(self, first: StepTask) -> dict[str, Any]:
+        """See `SharingRunner`: what the jobs have in common is said once."""
+        return self.common.shared(first)
+
     def state(self, task: StepTask) -> dict[str, Any]:
         """See `StepRunner`. Raises QuotaExceeded, InvalidName, and CompileError where a job cannot know which task it is."""
         job = self.jobs.get(task.step, self.job)
         check_job(job, task)
-        state: dict[str, Any] = {"Type": "Task", "Resource": SUBMIT, "Arguments": arguments(job, task)}
+        state: dict[str, Any] = {"Type": "Task", "Resource": SUBMIT, "Arguments": submission(job, task, self.common)}
         if job.wait_seconds is not None:
             state["TimeoutSeconds"] = job.wait_seconds
         return {**state, "Retry": [RETRY_SUBMISSION]}
 
 
-def arguments(job: BatchJob, task: StepTask) -> dict[str, Any]:
+def submission(job: BatchJob, task: StepTask, common: Common) -> dict[str, Any]:
     """The arguments of SubmitJob, which the state language spells with capitals."""
     found: dict[str, Any] = {
         "JobName": job_name(job, task),
-        "JobQueue": task.fill(job.queue),
-        "JobDefinition": task.fill(job.definition),
+        "JobQueue": common.text(QUEUE, job.queue, task),
+        "JobDefinition": common.text(DEFINITION, job.definition, task),
         "ArrayProperties": {"Size": str(task.width)} if task.width is not None else None,
-        "ContainerOverrides": overrides(job, task),
+        "ContainerOverrides": overrides(job, task, common),
         "RetryStrategy": {"Attempts": job.attempts} if job.attempts is not None else None,
         "Timeout": {"AttemptDurationSeconds": job.attempt_seconds} if job.attempt_seconds is not None else None,
-        "Tags": {key: task.fill(value) for key, value in job.tags.items()},
+        "Tags": common.tags_of(job.tags, task),
+        "PropagateTags": True if job.tags else None,
         **job.more,
     }
     return {key: value for key, value in found.items() if value not in (None, {})}
 
 
-def overrides(job: BatchJob, task: StepTask) -> dict[str, Any]:
+def overrides(job: BatchJob, task: StepTask, common: Common) -> dict[str, Any]:
     """What is different from the job definition."""
     resources = {"VCPU": job.vcpus, "MEMORY": job.memory_mib, "GPU": job.gpus}
     found = {
         "Command": [task.fill(word) for word in job.command],
-        "Environment": [{"Name": name, "Value": task.fill(value)} for name, value in job.environment.items()],
+        "Environment": [
+            {"Name": name, "Value": common.text(name, value, task)} for name, value in job.environment.items()
+        ],
         "ResourceRequirements": [
             {"Type": kind, "Value": f"{value:g}" if kind == "VCPU" else str(value)}
             for kind, value in resources.items()
@@ -176,7 +210,7 @@ def check_overrides(job: BatchJob, task: StepTask) -> None:
         "Command": [expected(word) for word in job.command],
         "Environment": [{"Name": name, "Value": expected(value)} for name, value in job.environment.items()],
     }
-    size = len(json.dumps({**overrides(job, task), **texts}, separators=(",", ":")).encode())
+    size = len(json.dumps({**overrides(job, task, Common({}, {})), **texts}, separators=(",", ":")).encode())
     quotas.require(
         f"The job of step {task.step!r}",
         "bytes of container overrides",

@@ -8,13 +8,16 @@ from typing import Any
 import attrs
 from flow_graph import FlowGraph, GraphError, Node, check
 
+from sched_sfn.arguments import by_text, instance, optional, whole
 from sched_sfn.comments import comment_on_machine
 from sched_sfn.costs import Costs
-from sched_sfn.errors import CompileError
+from sched_sfn.errors import CompileError, InvalidArgument
 from sched_sfn.fan_outs import FanOut, check_array, choose_fan_out
-from sched_sfn.machine import StateMachine
+from sched_sfn.machine import StateMachine, check_counts
+from sched_sfn.quotas import LONGEST_TIMEOUT
 from sched_sfn.running import S3Record, StepRunner
 from sched_sfn.scopes import Scope
+from sched_sfn.sharing import assigning, shared_by
 from sched_sfn.states import build_states
 
 
@@ -37,6 +40,9 @@ def compile_machine(
     Raises flow_graph.GraphError if the graph is not well formed, CompileError if runner and graph do not fit, QuotaExceeded
     if AWS would refuse the machine, or break it off at these `widths`.
     """
+    check_arguments(graph, runner, timeout_seconds, fan_outs)
+    check_counts("widths", widths, graph)
+    optional(whole(0))("max_concurrency", max_concurrency)
     require_well_formed(graph)
     widths, fan_outs = dict(widths or {}), dict(fan_outs or {})
     check_foreaches(graph, (*widths, *fan_outs))
@@ -47,10 +53,28 @@ def compile_machine(
     definition: dict[str, Any] = {"Comment": comment_on_machine(graph), "QueryLanguage": "JSONata"}
     if timeout_seconds is not None:
         definition["TimeoutSeconds"] = timeout_seconds
-    definition |= build_states(graph, runner, chosen, (), graph.start, Scope(graph.name))
+    scope = Scope(graph.name)
+    states = build_states(graph, runner, chosen, (), graph.start, scope)
+    definition |= assigning(states, shared_by(runner, scope.task(graph[graph.start])))
     machine = StateMachine(definition, graph, chosen, read)
     machine.check(widths)
     return machine
+
+
+def check_arguments(graph: object, runner: object, timeout_seconds: object, fan_outs: object) -> None:
+    """Raise InvalidArgument for an argument of the wrong type."""
+    instance(FlowGraph, must="a flow_graph.FlowGraph, as read_class and GraphBuilder.build() make them")(
+        "The graph", graph
+    )
+    methods = ("supports_arrays", "state", "decision")
+    if isinstance(runner, type) or not all(callable(getattr(runner, name, None)) for name in methods):
+        raise InvalidArgument(
+            "The runner", runner, f"a StepRunner, as BatchRunner(job, record): it has {', '.join(methods)}"
+        )
+    optional(by_text(instance(FanOut, must='a FanOut, as FanOut("inline")'), "a mapping from steps to FanOuts"))(
+        "fan_outs", fan_outs
+    )
+    optional(whole(1, LONGEST_TIMEOUT))("timeout_seconds", timeout_seconds)
 
 
 def choose_fan_outs(

@@ -64,7 +64,7 @@ class Costs:
     """The costs of a graph's parts, given how its foreaches are spread and how wide they are.
 
     `read` are the steps whose decision is read by a state of its own; `widths` and `rounds` (of recursive switches) are 1
-    where they are missing.
+    where they are missing; `assigns` says whether a first state sets variables.
     """
 
     graph: FlowGraph
@@ -72,10 +72,11 @@ class Costs:
     read: Collection[str]
     widths: Mapping[str, int] = attrs.field(factory=dict)
     rounds: Mapping[str, int] = attrs.field(factory=dict)
+    assigns: bool = False
 
     def execution(self) -> Cost:
         """The cost of an execution."""
-        cost = self.arm(()) + EXECUTION
+        cost = self.arm(()) + EXECUTION + (STEP if self.assigns else Cost())
         return attrs.evolve(cost, events=max(cost.events, cost.child_events), child_events=0)
 
     def item(self, foreach: Node) -> Cost:

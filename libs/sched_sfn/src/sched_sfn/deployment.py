@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from sched_sfn import quotas
-from sched_sfn.aws import Client, calling, make_client
-from sched_sfn.errors import DeploymentNotFound, ExecutionExists, InvalidName
+from sched_sfn import arguments, quotas
+from sched_sfn.aws import Client, calling, given_client, make_client
+from sched_sfn.errors import DeploymentNotFound, ExecutionExists, InvalidArgument, InvalidName
 from sched_sfn.execution import Execution
 from sched_sfn.machine import StateMachine, to_json
 
+A_MACHINE = arguments.instance(StateMachine, Mapping, must="a StateMachine, as compile_machine makes it, or a mapping")
+TAGS = arguments.by_text(arguments.text, "a mapping from texts to texts")
 Applied = Literal["created", "updated", "unchanged"]
 
 
@@ -25,7 +27,7 @@ class Deployment:
     - `tags`: set on the state machine; other tags that it has are left alone.
     - `client`: the caller's boto3 client of Step Functions; else one is made from the environment, with `endpoint_url`.
 
-    Every method may raise ServiceError. Raises InvalidName.
+    Every method may raise ServiceError. Raises InvalidName, InvalidArgument.
     """
 
     def __init__(
@@ -40,11 +42,14 @@ class Deployment:
         endpoint_url: str | None = None,
     ) -> None:
         self.name = quotas.check_name("a state machine", name)
+        A_MACHINE("Deployment's machine", machine)
+        arguments.optional(arguments.text)("Deployment's log_group_arn", log_group_arn)
+        arguments.optional(TAGS)("Deployment's tags", tags)
         self.definition = dict(machine.definition if isinstance(machine, StateMachine) else machine)
         self.role_arn = check_role(role_arn)
         self.log_group_arn = log_group_arn.removesuffix(":*") if log_group_arn else None
         self.tags = dict(tags or {})
-        self.client = client if client is not None else make_client(endpoint_url)
+        self.client = given_client(client) if client is not None else make_client(endpoint_url)
 
     @classmethod
     def get(cls, name: str, *, client: Client | None = None, endpoint_url: str | None = None) -> Deployment:
@@ -52,7 +57,8 @@ class Deployment:
 
         Raises DeploymentNotFound.
         """
-        client = client if client is not None else make_client(endpoint_url)
+        arguments.name("Deployment's name", name)
+        client = given_client(client) if client is not None else make_client(endpoint_url)
         found, tags = read_machine(client, name, find_machine(client, name))
         return cls(
             name,
@@ -72,25 +78,46 @@ class Deployment:
         _, partition, _, _, account, *_ = self.role_arn.split(":")
         return f"arn:{partition}:states:{self.client.meta.region_name}:{account}:stateMachine:{self.name}"
 
+    def read(self) -> Deployment | None:
+        """The deployment of this name as it is in the account, or None: two calls."""
+        try:
+            found, tags = read_machine(self.client, self.name, self.arn)
+        except DeploymentNotFound:
+            return None
+        definition, log_group = json.loads(found["definition"]), log_group_of(found)
+        return Deployment(
+            self.name, definition, found["roleArn"], log_group_arn=log_group, tags=tags, client=self.client
+        )
+
+    def is_applied(self, found: Deployment | None) -> bool:
+        """Whether what `read` found is the same as this one."""
+        return found is not None and self._same_machine(found) and not self._other_tags(found)
+
     def apply(self) -> Applied:
         """Create the state machine, or make it the same as this one; says which. Executions under way keep their definition.
 
         Of an unchanged machine it reads only: two calls.
         """
-        try:
-            found, tags = read_machine(self.client, self.name, self.arn)
-        except DeploymentNotFound:
+        found = self.read()
+        if found is None:
             self._create()
             return "created"
-        applied: Applied = "unchanged"
-        before = json.loads(found["definition"]), found["roleArn"], log_group_of(found)
-        if before != (self.definition, self.role_arn, self.log_group_arn):
+        if self.is_applied(found):
+            return "unchanged"
+        if not self._same_machine(found):
             self._update()
-            applied = "updated"
-        if changed := {key: value for key, value in self.tags.items() if tags.get(key) != value}:
+        if changed := self._other_tags(found):
             self._tag(changed)
-            applied = "updated"
-        return applied
+        return "updated"
+
+    def _same_machine(self, other: Deployment) -> bool:
+        def settings(one: Deployment) -> tuple[Any, ...]:
+            return one.definition, one.role_arn, one.log_group_arn
+
+        return settings(self) == settings(other)
+
+    def _other_tags(self, found: Deployment) -> dict[str, str]:
+        return {key: value for key, value in self.tags.items() if found.tags.get(key) != value}
 
     def start(self, input: Any = None, name: str | None = None) -> Execution:  # noqa: A002 - as AWS calls it
         """Start an execution with this input (JSON-able, an empty object by default).
@@ -98,7 +125,7 @@ class Deployment:
         With a name, starting is idempotent while it runs: the same name and input give the same execution. Raises
         InvalidName, QuotaExceeded (input above 256 KiB), ExecutionExists, DeploymentNotFound.
         """
-        text = json.dumps({} if input is None else input, ensure_ascii=False)
+        text = as_json(input)
         size = len(text.encode())
         quotas.require(
             "The input", "bytes of a state's payload", quotas.PAYLOAD, size, "Put it on S3, and pass its address."
@@ -114,6 +141,7 @@ class Deployment:
 
     def execution(self, name: str) -> Execution:
         """The execution of that name. Raises ServiceError if there is none."""
+        arguments.name("The name of an execution", name)
         arn = self.arn.replace(":stateMachine:", ":execution:")
         return Execution(f"{arn}:{name}", self.client).refresh()
 
@@ -162,9 +190,17 @@ class Deployment:
 
 def check_role(arn: str) -> str:
     """The ARN of a role. Raises InvalidName."""
-    if not re.fullmatch(r"arn:[^:]+:iam::\d+:role/.+", arn):
+    if not isinstance(arn, str) or not re.fullmatch(r"arn:[^:]+:iam::\d+:role/.+", arn):
         raise InvalidName("a role", arn, "an ARN looks like arn:aws:iam::123456789012:role/name")
     return arn
+
+
+def as_json(data: Any) -> str:
+    """The input of an execution as it is sent. Raises InvalidArgument."""
+    try:
+        return json.dumps({} if data is None else data, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument("The input", data, f"what JSON can hold ({error})") from error
 
 
 def find_machine(client: Client, name: str) -> str:

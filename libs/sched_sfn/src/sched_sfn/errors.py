@@ -3,10 +3,12 @@
     SchedSfnError
     ├── CompileError          a graph and a runner that make no machine
     │   └── QuotaExceeded     a machine or an input that AWS would refuse or break off
+    ├── InvalidArgument       an argument that is of the wrong type, or out of bounds      (also a ValueError)
     ├── InvalidName           a name that no machine, state or execution may have      (also a ValueError)
     ├── DeploymentNotFound    no state machine of that name                            (also a KeyError)
     ├── ExecutionExists       another execution has that name already
     ├── ExecutionFailed       an execution that ended without success
+    ├── NotRedrivable         an execution that cannot be continued: running, successful, or too old
     ├── WaitTimedOut          an execution that is still running                       (retryable)
     ├── ServiceError          AWS refused a call, or could not be reached              (retryable where AWS says so)
     └── MissingExtra          boto3 is not installed
@@ -41,6 +43,15 @@ class QuotaExceeded(CompileError):
         super().__init__(
             f"{what} is beyond a quota of AWS: {quota}, {limit:,} at most, here {actual:,}. {advice}", step
         )
+
+
+class InvalidArgument(SchedSfnError, ValueError):
+    """An argument that is not what it should be; `argument` names it. Nothing was sent."""
+
+    def __init__(self, argument: str, value: object, must: str) -> None:
+        self.argument = argument
+        shown = repr(value)
+        super().__init__(f"{argument} is {shown if len(shown) <= 80 else f'{shown[:80]}…'}; it must be {must}.")
 
 
 class InvalidName(SchedSfnError, ValueError):
@@ -85,6 +96,17 @@ class ExecutionFailed(SchedSfnError):
         self.cause = cause
         why = ": ".join(part for part in (error, cause) if part) or "AWS gives no reason"
         super().__init__(f"The execution {arn} ended as {status}. {why}")
+
+
+class NotRedrivable(SchedSfnError):
+    """An execution that AWS does not continue: it runs, it succeeded, or it ended more than 14 days ago."""
+
+    def __init__(self, arn: str, status: str) -> None:
+        self.arn = arn
+        self.status = status
+        super().__init__(
+            f"The execution {arn} cannot be redriven: it is {status}, or ended more than 14 days ago. Start a new one."
+        )
 
 
 class WaitTimedOut(SchedSfnError):

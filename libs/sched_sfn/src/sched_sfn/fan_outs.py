@@ -7,6 +7,7 @@ from typing import Literal
 import attrs
 from flow_graph import FlowGraph, Node
 
+from sched_sfn.arguments import field, optional, text, whole
 from sched_sfn.errors import CompileError
 from sched_sfn.quotas import CONCURRENT_CHILDREN, CONCURRENT_ITERATIONS, require
 from sched_sfn.running import StepRunner
@@ -29,8 +30,8 @@ class FanOut:
     compiler chose it.
     """
 
-    kind: Kind
-    max_concurrency: int | None = None
+    kind: Kind = attrs.field(validator=field(text))
+    max_concurrency: int | None = attrs.field(default=None, validator=field(optional(whole(0))))
     reason: str = attrs.field(default="asked for", eq=False)
 
     def check(self, step: str) -> None:

@@ -10,8 +10,10 @@ import attrs
 from flow_graph import FlowGraph
 
 from sched_sfn import quotas
+from sched_sfn.arguments import by_text, optional, whole
 from sched_sfn.costs import Cost, Costs
 from sched_sfn.fan_outs import FanOut
+from sched_sfn.sharing import ASSIGN
 
 
 @attrs.frozen
@@ -36,8 +38,18 @@ class StateMachine:
         """What an execution costs at most.
 
         `cardinalities` has the widths of foreach steps, `rounds` how often recursive switches run; 1 where it says nothing.
+        Raises flow_graph.UnknownStep, InvalidArgument.
         """
-        return Costs(self.graph, self.fan_outs, self.read_steps, cardinalities or {}, rounds or {}).execution()
+        for where, counts in {"cardinalities": cardinalities, "rounds": rounds}.items():
+            check_counts(where, counts, self.graph)
+        return Costs(
+            self.graph,
+            self.fan_outs,
+            self.read_steps,
+            cardinalities or {},
+            rounds or {},
+            ASSIGN in self.definition["States"],
+        ).execution()
 
     def check(self, cardinalities: Mapping[str, int] | None = None) -> None:
         """Raise QuotaExceeded if AWS would refuse the machine, or break off an execution at these widths."""
@@ -59,6 +71,13 @@ class StateMachine:
             cost.payload_bytes,
             "Nest two foreaches of smaller width.",
         )
+
+
+def check_counts(where: str, counts: Mapping[str, int] | None, graph: FlowGraph) -> None:
+    """Raise InvalidArgument unless these are numbers by step, UnknownStep where a step is none."""
+    optional(by_text(whole(0), "a mapping from steps to whole numbers"))(where, counts)
+    for step in counts or ():
+        graph[step]
 
 
 def to_json(definition: Mapping[str, Any], indent: int | None = 2) -> str:

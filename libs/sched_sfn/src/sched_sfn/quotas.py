@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sched_sfn import arguments
 from sched_sfn.errors import InvalidName, QuotaExceeded
 
 PAYLOAD = 256 * 1024
@@ -24,6 +25,8 @@ OVERRIDES = 8 * 1024
 ATTEMPTS = 10
 SHORTEST_TIMEOUT = 60
 """Seconds of a job's attempt."""
+LONGEST_TIMEOUT = 99_999_999
+"""Seconds of a state or an execution."""
 JOB_NAME = 128
 
 FORBIDDEN = re.compile(r"""[\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
@@ -36,7 +39,8 @@ def require(what: str, quota: str, limit: int, actual: int, advice: str, step: s
 
 
 def check_name(kind: str, name: str) -> str:
-    """The name of a machine or an execution. Raises InvalidName."""
+    """The name of a machine or an execution. Raises InvalidName, InvalidArgument."""
+    arguments.text(f"The name of {kind}", name)
     if not 1 <= len(name) <= NAME:
         raise InvalidName(kind, name, f"it has {len(name)} characters, and AWS takes 1 to {NAME}")
     if found := FORBIDDEN.search(name):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 from flow_graph import Node
 
+from sched_sfn.arguments import field, instance, name
 from sched_sfn.values import Jsonata, Part, Template, joined
+
+REDRIVES = Jsonata("$string($max([0, $states.context.Execution.RedriveCount]))")  # there only once it was redriven
+SHARED = Jsonata("$shared")
+"""What the states of a runner share: see `SharingRunner`."""
 
 
 @attrs.frozen
@@ -27,6 +33,7 @@ class StepTask:
     iteration: Part
     offset: Part = "0"
     width: Jsonata | None = None
+    shared: Jsonata = SHARED
 
     @property
     def step(self) -> str:
@@ -41,6 +48,10 @@ class StepTask:
         text = self.iteration.text
         return ("t", self.path or "0", Jsonata(f"({text} = '0' ? '' : '-r' & {text})"))
 
+    def shared_value(self, name: str) -> Jsonata:
+        """One of the values that a `SharingRunner` shares."""
+        return Jsonata(f"{self.shared.text}.{name}")
+
     def fill(self, text: str | Template) -> str:
         """A text as a value of the state: literal, or a template with its slots filled."""
         if isinstance(text, str):
@@ -48,6 +59,7 @@ class StepTask:
         slots: dict[str, tuple[Part, ...]] = {
             "execution": (self.execution,),
             "input": (self.input,),
+            "redrives": (REDRIVES,),
             "step": (self.step,),
             "path": (self.path,),
             "iteration": (self.iteration,),
@@ -65,18 +77,18 @@ class S3Record:
     the name of the step that a switch chose. The object may be 256 KiB at most.
     """
 
-    bucket: str
-    key: str | Template
-    cardinality: str = "transition.cardinality"
-    choice: str = "transition.choice"
+    bucket: str = attrs.field(validator=field(name))
+    key: str | Template = attrs.field(validator=field(instance(str, Template, must="text or a Template")))
+    cardinality: str = attrs.field(default="transition.cardinality", validator=field(name))
+    choice: str = attrs.field(default="transition.choice", validator=field(name))
 
 
 @attrs.frozen
 class InResult:
     """What a task decided is in the result of its state, in these fields (`$states.result` is left out)."""
 
-    cardinality: str = "cardinality"
-    choice: str = "choice"
+    cardinality: str = attrs.field(default="cardinality", validator=field(name))
+    choice: str = attrs.field(default="choice", validator=field(name))
 
 
 Decision = S3Record | InResult
@@ -100,4 +112,16 @@ class StepRunner(Protocol):
 
     def decision(self, node: Node) -> Decision:
         """Where the machine can read what a foreach or a switch decided. Asked for those steps only."""
+        ...
+
+
+@runtime_checkable
+class SharingRunner(StepRunner, Protocol):
+    """A runner that has the machine hold once what many of its states need; they refer to it by `StepTask.shared_value`."""
+
+    def shared(self, first: StepTask) -> Mapping[str, Any]:
+        """The values, by name: plain data, whose texts may be expressions. They are evaluated once, before the first task.
+
+        `first` is the task of the first step: it fills templates of what is the same for all tasks.
+        """
         ...

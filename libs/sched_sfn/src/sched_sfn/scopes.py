@@ -2,7 +2,7 @@
 
 Between states goes a small object, the *place*: the foreach path of the arm, and for the states between a task and the
 way on, what was decided. Nothing of it is in variables: a place is the same in a branch, in a map and in an execution of
-its own, as the children of distributed maps are.
+its own, as the children of distributed maps are. The one variable, what all states share, never changes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 from flow_graph import Node
 
-from sched_sfn.running import StepTask
+from sched_sfn.running import SHARED, StepTask
 from sched_sfn.values import Jsonata, Part, expression
 
 ITEM = Jsonata("$string($states.context.Map.Item.Value)")
@@ -23,15 +23,16 @@ INPUT = Jsonata("$states.context.Execution.Input")
 
 @attrs.frozen
 class Scope:
-    """How the states of an arm know the execution, its input and the foreach path; of the latter two, as text.
+    """How the states of an arm know the execution, its input, what all states share, and the foreach path.
 
-    `input` is the input as an object.
+    `input` and `shared` are objects, the others text.
     """
 
     flow: str
     execution: Jsonata = EXECUTION
     input: Jsonata = INPUT
     path: Part = ""
+    shared: Jsonata = SHARED
 
     @property
     def place(self) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class Scope:
             input=Jsonata(f"$string({self.input.text})"),
             path=self.path,
             iteration=ROUND if node.recursive else "0",
+            shared=self.shared,
         )
         return attrs.evolve(task, **changes)
 
@@ -72,4 +74,5 @@ class Scope:
             self.inside_inline_map(),
             execution=Jsonata("$states.context.Execution.Input.execution"),
             input=Jsonata("$states.context.Execution.Input.input"),
+            shared=Jsonata("$states.context.Execution.Input.shared"),
         )

@@ -168,8 +168,8 @@ class Builder:
         item = {"path": str(scope.item_path())}
         if distributed:
             item = {"execution": str(scope.execution), **item}
-            if mentions(body, inside.input.text):
-                item["input"] = str(scope.input)
+            wanted = {"input": (inside.input, scope.input), "shared": (inside.shared, scope.shared)}
+            item |= {name: str(given) for name, (found, given) in wanted.items() if mentions(body, found.text)}
             body = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **body}
         return {
             "Type": "Map",

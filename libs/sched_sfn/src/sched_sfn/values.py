@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 import attrs
 
+from sched_sfn import arguments
+from sched_sfn.errors import InvalidArgument
+
 
 @attrs.frozen
 class Jsonata:
@@ -22,18 +25,20 @@ class Jsonata:
 Part = str | Jsonata
 """A piece of text: a literal, or an expression whose value is a string."""
 
-SLOTS = ("execution", "input", "step", "path", "iteration", "task_id", "offset")
+SLOTS = ("execution", "input", "redrives", "step", "path", "iteration", "task_id", "offset")
 
 
 def check_slots(template: Template, attribute: object, text: str) -> None:
     """Refuse a template that cannot be filled."""
+    arguments.text("Template's text", text)
     try:
         pieces = list(string.Formatter().parse(text))
     except ValueError as error:
-        raise ValueError(f"The template {text!r} is malformed: {error}. Write {{{{ for a brace.") from error
+        raise InvalidArgument("Template's text", text, f"well formed ({error}): write {{{{ for a brace") from error
     for _, slot, spec, conversion in pieces:
         if slot is not None and (slot not in SLOTS or spec or conversion):
-            raise ValueError(f"The template {text!r} has an unknown slot {{{slot}}}. There are: {', '.join(SLOTS)}.")
+            known = ", ".join(f"{{{name}}}" for name in SLOTS)
+            raise InvalidArgument("Template's text", text, f"text whose slots, as they stand here, are among {known}")
 
 
 @attrs.frozen
@@ -42,6 +47,7 @@ class Template:
 
     - `{execution}`: the name of the execution (of the outermost, inside the children of a distributed map).
     - `{input}`: the execution's input, as JSON text.
+    - `{redrives}`: how often the execution was redriven, from 0 (that of an item, inside the children of a distributed map).
     - `{step}`, `{task_id}`: the task's name as in `flow_graph`; an array job has no one task id.
     - `{path}`: the task's foreach indices, as in `3-1`, empty outside every foreach; in an array job the indices of the array
       itself: each child adds its own.
@@ -49,7 +55,7 @@ class Template:
     - `{offset}`: what each child of an array job adds to its array index to have its foreach index; 0 unless the foreach is
       wider than one array.
 
-    `{{` and `}}` stand for braces. Raises ValueError for unknown slots.
+    `{{` and `}}` stand for braces. Raises InvalidArgument for unknown slots.
     """
 
     text: str = attrs.field(validator=check_slots)
@@ -81,6 +87,12 @@ def expression(*parts: Part) -> Jsonata:
     """Pieces put together, as one expression."""
     pieces = merged(parts) or [""]
     return Jsonata(" & ".join(piece.text if isinstance(piece, Jsonata) else quoted(piece) for piece in pieces))
+
+
+def expression_of(value: str) -> str:
+    """The text of the expression that has the same value as a value of a state."""
+    is_expression = value.startswith("{%") and value.endswith("%}")
+    return value[2:-2].strip() if is_expression else quoted(value)
 
 
 def merged(parts: tuple[Part, ...]) -> list[Part]:
