@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, settings
 from metadata_service import Settings, create_app
 from metadata_service.embedded import running
 from metadata_service.pool import connect
 from metadata_service.schema import migrate
 from support import Api, Service, serving, short_directory
 
+TIMED = [HealthCheck.too_slow]
+settings.register_profile("metadata_service", deadline=None, suppress_health_check=TIMED)  # timings never gate a test
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("metadata_service")
+
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+def made() -> Iterator[Path]:
+    """A new server's data directory; to make one takes longer than to copy it."""
+    with short_directory() as directory:
+        with running(directory / "data"):
+            pass
+        yield directory / "data"
+
+
+@contextmanager
+def copied(made: Path) -> Iterator[Path]:
+    with short_directory() as directory:
+        subprocess.run(["cp", "-a", str(made), str(directory / "data")], check=True)  # with its owner
+        yield directory / "data"
+
+
+@pytest.fixture
+def data(made: Path) -> Iterator[Path]:
+    """The data directory of a server that has not started yet, for one test."""
+    with copied(made) as data:
+        yield data
+
+
+@pytest.fixture(scope="session")
+def postgres(made: Path) -> Iterator[str]:
     """The URL of a running server's first database; it need not survive the machine's power failing."""
-    with short_directory() as directory, running(directory / "data") as url:
+    with copied(made) as data, running(data) as url:
         with closing(connect(url)) as connection, connection.cursor() as cursor:
             cursor.execute("ALTER SYSTEM SET fsync = off")
             cursor.execute("SELECT pg_reload_conf()")

@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ def short_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -91,18 +93,25 @@ class Service:
     @property
     def log(self) -> list[dict[str, Any]]:
         """Its log so far."""
-        return [json.loads(line) for line in (self.folder / "stdout").read_text().splitlines()]
+        whole, _, _ = (self.folder / "stdout").read_text().rpartition("\n")  # the last line may still be written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: "Serving on" in self.said or self.process.poll() is not None, 60)
-        found = re.search(r"Serving on (http://\S+)", self.said)
+        serving_on = re.compile(r"Serving on (http://\S+)\s")
+        wait_until(lambda: serving_on.search(self.said) is not None or self.process.poll() is not None)
+        found = serving_on.search(self.said)
         assert found, self.said
         self.url = found.group(1)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal; the exit status."""
         self.process.send_signal(how)
-        return self.process.wait(60)
+        return self.process.wait(240)
+
+    def kill(self) -> None:
+        """Kill it with all its workers, as the end of a container does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(240)
 
 
 @contextmanager
@@ -113,6 +122,7 @@ def serving(*arguments: str, environment: Mapping[str, str] | None = None) -> It
             process = subprocess.Popen(
                 [*COMMAND, "serve", "--port", "0", *arguments],
                 stdout=stdout, stderr=stderr, text=True, env=clean_environment(environment),
+                start_new_session=True,
             )  # fmt: skip
         service = Service(process, folder)
         try:
@@ -143,3 +153,35 @@ def clean_environment(more: Mapping[str, str] | None) -> dict[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith(("METADATA_SERVICE", "MF_METADATA"))
     }
     return {**mine, **(more or {})}
+
+
+@contextmanager
+def relayed(port: int, path: Path) -> Iterator[None]:
+    """A Unix socket reachable through a port of 127.0.0.1, for who is in a container."""
+    listener = socket.create_server(("127.0.0.1", port))
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(str(path))
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

@@ -102,6 +102,7 @@ def test_unknown_paths(api: Api, path: str) -> None:
         ("DELETE", "/flows/F", "GET,POST"),
         ("PUT", "/flows/F/run", "POST"),
         ("GET", "/flows/F/run", "POST"),
+        ("PUT", "/flows/F/runs/1", "DELETE,GET"),
         ("POST", "/flows/F/runs/1/tag/mutate", "PATCH"),
         ("HEAD", "/ping", "GET"),
     ],

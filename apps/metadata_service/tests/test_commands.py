@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from metadata_service.environment import database_from
@@ -16,7 +17,7 @@ from metadata_service.main import main
 from metadata_service.pool import connect, without_password
 from metadata_service.schema import latest_version, migrate, read_state
 from psycopg2.extensions import parse_dsn
-from support import clean_environment, command, short_directory
+from support import clean_environment, command
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -28,7 +29,7 @@ class TestMigrate:
     def test_sets_up_an_empty_database_and_then_has_nothing_to_do(self, database: str) -> None:
         first = run("migrate", "--database-url", database)
         assert first.exit_code == 0, first.output
-        assert first.output.splitlines()[:2] == ["Applied 1 core", "Applied 2 search"]
+        assert first.output.splitlines()[:2] == ["Applied 1 core", "Applied 2 names"]
         assert f"is at schema version {latest_version()}" in first.output
         again = run("migrate", "--database-url", database)
         assert "nothing to do" in again.output
@@ -37,7 +38,7 @@ class TestMigrate:
     def test_goes_on_from_where_a_database_is(self, database: str) -> None:
         with closing(connect(database)) as connection:
             migrate(connection, target=1)
-            assert run("migrate", "--database-url", database).output.startswith("Applied 2 search")
+            assert run("migrate", "--database-url", database).output.startswith("Applied 2 names\nApplied 3 search\n")
             assert read_state(connection).version == latest_version()
 
     def test_a_dry_run_tells_and_changes_nothing(self, database: str) -> None:
@@ -45,7 +46,7 @@ class TestMigrate:
             migrate(connection, target=1)
             shown = run("migrate", "--dry-run", "--database-url", database)
             assert shown.exit_code == 0
-            assert "is at schema version 1. Pending:\n  2 search\n    locks: " in shown.output
+            assert "is at schema version 1. Pending:\n  2 names\n    locks: " in shown.output
             assert "\n  runs " in shown.output
             assert "backup" in shown.output
             assert read_state(connection).version == 1
@@ -59,13 +60,11 @@ class TestMigrate:
         assert refused.exit_code == 1
         assert refused.output.startswith("Error: this database is not ours")
 
-    def test_works_on_the_embedded_database_too(self) -> None:
-        with short_directory() as directory:
-            data = str(directory / "data")
-            assert run("migrate", "--data-dir", data).exit_code == 0
-            shown = run("status", "--data-dir", data)
-            assert "the embedded Postgres in" in shown.output
-            assert f"schema     version {latest_version()}" in shown.output
+    def test_works_on_the_embedded_database_too(self, data: Path) -> None:
+        assert run("migrate", "--data-dir", str(data)).exit_code == 0
+        shown = run("status", "--data-dir", str(data))
+        assert "the embedded Postgres in" in shown.output
+        assert f"schema     version {latest_version()}" in shown.output
 
     def test_a_database_that_is_away_is_one_message(self) -> None:
         away = run("migrate", "--database-url", "postgresql://user:secret@127.0.0.1:1/name")
@@ -93,7 +92,7 @@ class TestStatus:
         )
         with closing(connect(database)) as connection:
             migrate(connection, target=1)
-        assert "version 1, the latest is 2: run" in run("status", "--database-url", database).output
+        assert "version 1, the latest is 3: run" in run("status", "--database-url", database).output
 
     def test_makes_no_database(self, tmp_path: Path) -> None:
         missing = tmp_path / "data"
@@ -161,6 +160,10 @@ class TestWhereOptionsComeFrom:
             "host='db' port='5432' user='postgres' password='postgres' dbname='postgres'",
         ),
         (
+            {"MF_METADATA_DB_HOST": "db", "DB_SCHEMA_NAME": "meta"},
+            "host='db' port='5432' user='postgres' password='postgres' dbname='postgres' options='-csearch_path=meta'",
+        ),
+        (
             {"MF_METADATA_DB_PSWD": "it's a \\", "MF_METADATA_DB_SSL_MODE": "require"},
             r"host='localhost' port='5432' user='postgres' password='it\'s a \\' dbname='postgres' sslmode='require'",
         ),
@@ -187,3 +190,10 @@ def test_help_and_version_answer_without_the_heavy_imports() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert command("--version").stdout.strip()[0].isdigit()
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_help_shows_what_to_type_in_lines_that_fit_a_terminal(name: str) -> None:
+    text = main.commands[name].get_help(click.Context(main.commands[name], info_name=name, terminal_width=80))
+    assert f"Examples:\n    metadata-service {name}" in text
+    assert [line for line in text.splitlines() if len(line) > 80] == []

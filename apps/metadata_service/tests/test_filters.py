@@ -73,6 +73,10 @@ ALL = sorted(RUNS)
         ("_tags:likeany=VERSION:2", ["a", "c_d"]),
         ("_tags:likeall=version,nightly", ["a", "b"]),
         ("_tags=night", []),
+        ("_tags=nightly&_tags=user:bob", ["b"]),
+        ("_tags:any=good,user:bob&_tags=nightly", ["a", "b"]),
+        ("_tags:any=good,user:bob&_tags:any=nightly,good", ["a", "b"]),
+        ("_tags=nightly,missing", []),
         ("unknown=x", ALL),
         ("run_id=' OR true --", []),
         ("_tags=%27%29%3B DROP TABLE runs --", []),
@@ -109,6 +113,31 @@ def test_a_condition_asks_for_pages(api: Api, runs: str) -> None:
 def test_refusals_say_why(api: Api, runs: str, query: str, message: str) -> None:
     answer = api.send("GET", f"{runs}?{query}")
     assert (answer.status, answer.body) == (400, message)
+
+
+def test_long_tags_are_told_apart_beyond_what_the_index_holds(api: Api, flow: str) -> None:
+    for end in ("a", "b"):
+        api.made(f"{flow}/run", {"run_number": end, "tags": ["t" * 5_000 + end]})
+    for operator in ("_tags", "_tags:any"):
+        assert found(api, f"{flow}/runs", f"{operator}={'t' * 5_000}a") == ["a"]
+
+
+def test_pages_of_a_tag_hold_every_run_once(api: Api, flow: str) -> None:
+    """Also of runs that have several of the tags asked for."""
+    made = [api.made(f"{flow}/run", {"tags": ["a", "b"] if n % 2 else ["b"]})["run_number"] for n in range(7)]
+    for query, expected in (({"_tags:any": "a,b"}, made), ({"_tags": "b,a"}, made[1::2])):
+        seen, cursor = list[int](), ""
+        while cursor is not None:
+            answer = api.get(f"{flow}/runs", **query, _limit=2, _cursor=cursor)
+            seen += [run["run_number"] for run in answer.body]
+            cursor = answer.headers.get("X-Next-Cursor")
+        assert seen == expected[::-1]
+
+
+def test_changed_tags_are_found_at_once(api: Api, flow: str) -> None:
+    number = api.made(f"{flow}/run", {"tags": ["old", "kept"]})["run_number"]
+    api.patch(f"{flow}/runs/{number}/tag/mutate", {"tags_to_add": ["new"], "tags_to_remove": ["old"]})
+    assert [len(api.get(f"{flow}/runs", _tags=tag).body) for tag in ("old", "kept", "new")] == [0, 1, 1]
 
 
 class TestStatus:

@@ -26,7 +26,7 @@ def dockerfile() -> str:
 
 def test_what_it_copies_is_in_the_repository(dockerfile: str) -> None:
     sources = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("COPY ") and "--from" not in line]
-    assert len(sources) == 3
+    assert len(sources) == 2
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
@@ -35,7 +35,7 @@ def test_it_runs_a_command_that_exists_as_nobody_special(dockerfile: str) -> Non
     (arguments,) = re.findall(r"^CMD (.*)$", dockerfile, re.MULTILINE)
     assert json.loads(entry) == ["metadata-service"]
     assert isinstance(main.get_command(None, json.loads(arguments)[0]), Command)  # type: ignore[arg-type]
-    assert re.search(r"^USER service$", dockerfile, re.MULTILINE)
+    assert re.search(r"^USER [1-9]", dockerfile, re.MULTILINE)
 
 
 def test_its_health_check_tells_a_live_service_from_none(dockerfile: str, service: Service) -> None:

@@ -21,6 +21,7 @@ def test_ping_and_version_tell_what_clients_compare_with(api: Api) -> None:
 
 
 def test_the_version_header_is_on_every_answer(api: Api, flow: str) -> None:
+    api.get("/ping")
     for path in (flow, "/flows/Nowhere", "/nothing", "/flows/x/runs/1/heartbeat"):
         assert api.get(path).headers["METADATA_SERVICE_VERSION"] == "2.5.1"
 
@@ -88,20 +89,20 @@ class TestMetrics:
 
     def test_every_process_answers_for_all(self, service: Service) -> None:
         def count() -> float:
-            text = requests.get(f"{service.url}/metrics", timeout=30).text
+            text = requests.get(f"{service.url}/metrics", timeout=120).text
             return figure(text, "metadata_service_requests_total", route="/version", status="200")
 
         before = count()
         for _ in range(20):
-            requests.get(f"{service.url}/version", timeout=30)
+            requests.get(f"{service.url}/version", timeout=120)
         assert [count() - before for _ in range(6)] == [20] * 6
 
 
 class TestLogs:
     def test_requests_are_logged_as_json_with_their_ids_and_probes_are_not(self, service: Service) -> None:
-        requests.get(f"{service.url}/readyz", headers={"X-Request-Id": "logged-0"}, timeout=30)
-        requests.get(f"{service.url}/flows/Nowhere", headers={"X-Request-Id": "logged-1"}, timeout=30)
-        requests.get(f"{service.url}/flows/Again%0A", headers={"X-Request-Id": "logged-2"}, timeout=30)
+        requests.get(f"{service.url}/readyz", headers={"X-Request-Id": "logged-0"}, timeout=120)
+        requests.get(f"{service.url}/flows/Nowhere", headers={"X-Request-Id": "logged-1"}, timeout=120)
+        requests.get(f"{service.url}/flows/Again%0A", headers={"X-Request-Id": "logged-2"}, timeout=120)
         wait_until(lambda: any(line["request_id"] == "logged-2" for line in service.log))
         found = {line["request_id"]: line for line in service.log if line["request_id"].startswith("logged-")}
         assert set(found) == {"logged-1", "logged-2"}

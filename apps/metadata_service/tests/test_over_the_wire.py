@@ -14,7 +14,7 @@ from support import Service
 
 def raw(service: Service, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
     parts = urlsplit(service.url)
-    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)) as connection:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -47,7 +47,7 @@ def test_a_heartbeat_without_a_body_or_a_content_type(service: Service) -> None:
 
 def test_a_connection_is_kept_after_an_unread_body(service: Service) -> None:
     parts = urlsplit(service.url)
-    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)) as connection:
         for expected in (404, 404, 404):
             connection.request("POST", "/flows/Nowhere/runs/1/heartbeat", b"x" * 10_000)
             answer = connection.getresponse()
@@ -57,7 +57,7 @@ def test_a_connection_is_kept_after_an_unread_body(service: Service) -> None:
 
 def test_a_body_in_chunks(service: Service) -> None:
     chunks = iter([b'{"user_na', b'me": "ann"}'])
-    answer = requests.post(f"{service.url}/flows/Chunked", data=chunks, timeout=30)
+    answer = requests.post(f"{service.url}/flows/Chunked", data=chunks, timeout=120)
     assert answer.json()["user_name"] == "ann"
 
 

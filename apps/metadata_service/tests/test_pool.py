@@ -12,7 +12,7 @@ from metadata_service.pool import Connection, Pool, connect, mapped_errors, with
 from support import Api
 
 
-def make_pool(url: str, *, size: int = 1, wait_s: float = 5, lifetime_s: float = 1800) -> Pool:
+def make_pool(url: str, *, size: int = 1, wait_s: float = 240, lifetime_s: float = 1800) -> Pool:
     return Pool(lambda: connect(url), size=size, wait_s=wait_s, lifetime_s=lifetime_s)
 
 
@@ -46,7 +46,7 @@ def test_who_waits_gets_what_others_give_back(postgres: str) -> None:
             waiting = threading.Thread(target=lambda: found.append(ask(pool)))
             waiting.start()
             mine = identity(connection)
-        waiting.join(10)
+        waiting.join()
         assert found == [mine]
 
 
@@ -58,7 +58,7 @@ def test_an_old_connection_is_replaced(postgres: str) -> None:
 def test_a_connection_that_the_server_closed_is_replaced(postgres: str) -> None:
     with closing(make_pool(postgres)) as pool, closing(connect(postgres)) as other, other.cursor() as cursor:
         first = ask(pool)
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        cursor.execute("SELECT pg_terminate_backend(%s, 240000)", [first])
         assert ask(pool) != first
 
 
@@ -101,7 +101,7 @@ def test_when_all_connections_are_busy_clients_are_told_to_come_back(migrated: s
     app = create_app(Settings(database_url=migrated, pool_size=1, pool_wait_s=0.05))
     api = Api(app.test_client())
     assert api.get("/flows", _limit=1).status == 200
-    pool: Pool = app.extensions["metadata_service"]._pool
+    pool: Pool = app.extensions["metadata_service"].statements._pool
     with pool.connection():
         answer = api.get("/flows")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")

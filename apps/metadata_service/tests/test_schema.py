@@ -12,7 +12,7 @@ from metadata_service import Settings, create_app, schema
 from metadata_service.errors import DatabaseFailure, ForeignSchema, SchemaTooNew
 from metadata_service.pool import Connection, connect
 from metadata_service.schema import latest_version, migrate, migrations, read_state
-from support import Api
+from support import Answer, Api, wait_until
 
 
 @pytest.fixture
@@ -32,22 +32,24 @@ def served(database: str) -> Iterator[Api]:
     yield Api(create_app(Settings(database_url=database)).test_client())
 
 
+RUN = "/flows/Seeded/runs/1"
+
+
 def seed(api: Api) -> str:
-    """Register one of everything; the path of the task."""
+    """Register one of everything that every schema version can hold; the path of the task."""
     api.made("/flows/Seeded", {"tags": ["a"]})
-    api.made("/flows/Seeded/run", {"run_number": "r", "user_name": "ann", "system_tags": ["user:ann"]})
-    api.made("/flows/Seeded/runs/r/steps/end/step")
-    api.made("/flows/Seeded/runs/r/steps/end/task", {"task_id": "t"})
-    task = "/flows/Seeded/runs/r/steps/end/tasks/t"
+    api.made("/flows/Seeded/run", {"user_name": "ann", "tags": ["nightly"], "system_tags": ["user:ann"]})
+    api.made(f"{RUN}/steps/end/step")
+    api.made(f"{RUN}/steps/end/task")
+    task = f"{RUN}/steps/end/tasks/1"
     api.made(f"{task}/artifact", [{"name": "x"}])
     api.made(f"{task}/metadata", [{"field_name": "attempt_ok", "value": "true"}])
     return task
 
 
 def everything(api: Api, task: str) -> list[Any]:
-    run = "/flows/Seeded/runs/r"
     return [
-        api.get(path).body for path in ("/flows", run, f"{run}/steps/end", task, f"{run}/artifacts", f"{run}/metadata")
+        api.get(path).body for path in ("/flows", RUN, f"{RUN}/steps/end", task, f"{RUN}/artifacts", f"{RUN}/metadata")
     ]
 
 
@@ -79,7 +81,33 @@ def test_each_step_keeps_what_a_database_holds(database: str, connection: Connec
         before = everything(api, task)
         assert [migration.version for migration in migrate(connection, target=target + 1)] == [target + 1]
         assert everything(api, task) == before
-        api.made("/flows/Seeded/runs/r/steps/end/task")
+        api.made(f"{RUN}/steps/end/task")
+
+
+def test_what_a_database_holds_is_found_after_the_last_step(database: str, connection: Connection) -> None:
+    """By tag, user and status, also what was registered before there were indexes for that."""
+    migrate(connection, target=latest_version() - 1)
+    with served(database) as api:
+        task = seed(api)
+        outcomes = {"1": ["true"], "2": [], "3": ["false"], "4": ["false", "attempt"], "5": ["false", "true"]}
+        for number, outcome in outcomes.items():
+            if number != "1":
+                api.made("/flows/Seeded/run", {"system_tags": ["user:ann"]})
+                api.made(f"/flows/Seeded/runs/{number}/steps/end/step")
+                api.made(f"/flows/Seeded/runs/{number}/steps/end/task")
+            for value in outcome if number != "1" else []:
+                row = {"field_name": "attempt"} if value == "attempt" else {"field_name": "attempt_ok", "value": value}
+                api.made(f"/flows/Seeded/runs/{number}/steps/end/tasks/{number}/metadata", [row])
+        migrate(connection)
+        assert api.get(task).status == 200
+
+        def found(**query: str) -> list[int]:
+            return sorted(run["run_number"] for run in api.get("/flows/Seeded/runs", **query).body)
+
+        assert found(_tags="nightly") == [1]
+        assert found(_tags="user:ann") == [1, 2, 3, 4, 5]
+        assert found(user="ann") == [1]
+        assert (found(status="completed"), found(status="failed"), found(status="running")) == ([1, 5], [3], [2, 4])
 
 
 def test_migrators_at_once_apply_everything_once(database: str) -> None:
@@ -151,20 +179,52 @@ class TestVersions:
             assert api.get("/ping").status == 200
             assert api.get("/healthz").status == 200
 
-    def test_on_version_1_searching_needs_a_migration_and_the_rest_works(
-        self, database: str, connection: Connection
+    def refused(self, answer: Answer, have: int, need: int) -> None:
+        assert answer.status == 501, answer
+        assert (answer.body["error"], answer.body["have"], answer.body["need"]) == ("schema_too_old", have, need)
+        assert "metadata-service migrate" in answer.body["message"]
+
+    @pytest.mark.parametrize("version", [1, 2])
+    def test_before_version_3_nothing_is_searched_changed_or_deleted(
+        self, database: str, connection: Connection, version: int
     ) -> None:
-        migrate(connection, target=1)
+        migrate(connection, target=version)
         with served(database) as api:
             seed(api)
             for query in ({"status": "failed"}, {"_tags": "a"}, {"user": "ann"}):
-                answer = api.get("/flows/Seeded/runs", **query)
-                assert answer.status == 501
-                assert (answer.body["have"], answer.body["need"]) == (1, 2)
-                assert "metadata-service migrate" in answer.body["message"]
+                self.refused(api.get("/flows/Seeded/runs", **query), version, 3)
+            self.refused(api.patch(f"{RUN}/tag/mutate", {"tags_to_add": ["a"]}), version, 3)
+            self.refused(api.send("DELETE", RUN), version, 3)
             assert len(api.get("/flows/Seeded/runs", user_name="ann").body) == 1
             ready = api.get("/readyz")
-            assert (ready.status, ready.body["schema"], ready.body["latest"]) == (200, 1, 2)
+            assert (ready.status, ready.body["schema"], ready.body["latest"]) == (200, version, 3)
+
+    def test_on_version_1_there_are_neither_names_nor_heartbeats(self, database: str, connection: Connection) -> None:
+        migrate(connection, target=1)
+        with served(database) as api:
+            task = seed(api)
+            self.refused(api.post("/flows/Seeded/run", {"run_number": "mine"}), 1, 2)
+            self.refused(api.post(f"{RUN}/steps/end/task", {"task_id": "mine"}), 1, 2)
+            self.refused(api.post(f"{RUN}/bulk", {"steps": [{"step_name": "more"}]}), 1, 2)
+            for path in (RUN, task):
+                self.refused(api.post(f"{path}/heartbeat"), 1, 2)
+                assert api.get(path).body["last_heartbeat_ts"] is None
+            assert api.get("/flows/Seeded/runs/mine").status == 404
+            assert api.get("/flows/Seeded/runs", **{"run_id:is": "null"}).body[0]["run_number"] == 1
+
+    @pytest.mark.parametrize(
+        ("version", "told"), [(0, "0"), (1, "2.0.3"), (2, "2.2.4"), (3, "2.5.1")], ids=lambda value: str(value)
+    )
+    def test_clients_are_told_the_version_that_the_schema_can_serve(
+        self, database: str, connection: Connection, version: int, told: str
+    ) -> None:
+        """They send heartbeats from 2.0.4 and change tags from 2.3.0."""
+        migrate(connection, target=version)
+        with served(database) as api:
+            assert api.get("/ping").headers["METADATA_SERVICE_VERSION"] == told
+            assert api.get("/version").body == told
+            migrate(connection)
+            wait_until(lambda: api.get("/ping").headers["METADATA_SERVICE_VERSION"] == "2.5.1")
 
     def test_a_migration_beside_a_running_service_is_noticed(self, database: str, connection: Connection) -> None:
         with served(database) as api:
@@ -199,4 +259,5 @@ class TestVersions:
                 attempt(connection)
         with served(database) as api:
             assert api.get("/readyz").status == 503
-            assert api.get("/flows").status == 500
+            refused = api.get("/flows")  # clients try again, and may come to a later service behind the same balancer
+            assert (refused.status, "install a later" in refused.body["message"]) == (503, True)

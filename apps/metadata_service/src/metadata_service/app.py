@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -12,12 +13,17 @@ from werkzeug.routing import BaseConverter
 
 from metadata_service import answers, operations, routes
 from metadata_service.errors import MetadataServiceError
-from metadata_service.observing import observe
+from metadata_service.metrics import Metrics
+from metadata_service.observing import Observed
 from metadata_service.pool import Pool, connect
 from metadata_service.settings import Settings
+from metadata_service.statements import Statements
 from metadata_service.storage import Storage
+from metadata_service.tokens import Tokens
 
 logger = logging.getLogger("metadata_service")
+
+_VERSION_HEADER = "METADATA_SERVICE_VERSION"
 
 
 class _Segment(BaseConverter):
@@ -26,6 +32,8 @@ class _Segment(BaseConverter):
     regex = "[^/]+"
 
     def to_python(self, value: str) -> str:
+        if "%" not in value:
+            return value
         try:
             text = unquote_to_bytes(value).decode()
         except UnicodeDecodeError as error:
@@ -52,19 +60,24 @@ def create_app(settings: Settings) -> Flask:
     """The service for one database. Connections are opened by the first request, so the app may be made before a fork."""
     app = Flask("metadata_service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.wsgi_app = _RoutedByRawPath(app.wsgi_app)  # type: ignore[method-assign]
+    app.config["HEARTBEAT_INTERVAL_S"] = settings.heartbeat_interval_s
+    statements, metrics = Statements(_pool(settings)), Metrics()
+    app.extensions["metadata_service"] = Storage(statements, run_inactive_s=settings.run_inactive_s)
+    app.extensions["metadata_service.metrics"] = metrics
+    app.wsgi_app = _RoutedByRawPath(  # type: ignore[method-assign]
+        Observed(app.wsgi_app, metrics, lambda: [(_VERSION_HEADER, answers.wire_version(statements.known_version))])
+    )
     app.url_map.converters["segment"] = _Segment
     app.url_map.merge_slashes = False
-    app.extensions["metadata_service"] = Storage(_pool(settings), run_inactive_s=settings.run_inactive_s)
-    app.config["HEARTBEAT_INTERVAL_S"] = settings.heartbeat_interval_s
-    app.extensions["metadata_service.metrics"] = observe(app)
+    if settings.tokens_file:
+        app.before_request(partial(_admitted, Tokens(settings.tokens_file)))
     for blueprint in (routes.blueprint, operations.blueprint):
         app.register_blueprint(blueprint, url_prefix=settings.prefix or None)
     _forget_head(app)
     app.register_error_handler(MetadataServiceError, _refused)
     app.register_error_handler(HTTPException, _not_routed)
     app.register_error_handler(Exception, _defect)
-    app.after_request(_stamped)
+    app.after_request(_validated)
     return app
 
 
@@ -77,14 +90,26 @@ def _pool(settings: Settings) -> Pool:
     )
 
 
+def _admitted(tokens: Tokens) -> None:
+    if request.endpoint not in operations.PROBES:
+        headers = request.headers
+        tokens.check(headers.get("Authorization", ""), headers.get("x-api-key"), writing=request.method != "GET")
+
+
 def _forget_head(app: Flask) -> None:
     """The API has no HEAD and no OPTIONS; both answer 405."""
     for rule in app.url_map.iter_rules():
         rule.methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
 
 
-def _stamped(response: Response) -> Response:
-    response.headers["METADATA_SERVICE_VERSION"] = answers.WIRE_VERSION
+def _validated(response: Response) -> Response:
+    if (
+        response.status_code == 200
+        and request.method == "GET"
+        and request.blueprint == "wire"
+        and not response.is_streamed
+    ):
+        return answers.revalidated(response, request)
     return response
 
 

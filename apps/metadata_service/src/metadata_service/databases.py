@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,20 +12,32 @@ from pathlib import Path
 import attrs
 
 from metadata_service import embedded
-from metadata_service.errors import MIGRATE_COMMAND, DatabaseUnavailable, InvalidRequest
+from metadata_service.errors import MIGRATE_COMMAND, DatabaseUnavailable, EmbeddedPostgresError, InvalidRequest
 from metadata_service.pool import Connection, connect, without_password
 from metadata_service.schema import SchemaState, migrate, read_state
+
+logger = logging.getLogger("metadata_service")
 
 _PATIENCE_S = 30.0  # a database that starts beside us gets so long
 
 
 @attrs.frozen
 class Database:
-    """Where it is; ``name`` is fit to be printed, ``owned`` means that nobody else sets it up."""
+    """Where it is; ``name`` is fit to be printed. One with a ``directory`` is embedded: nobody else looks after it."""
 
     url: str = attrs.field(repr=False)
     name: str
-    owned: bool
+    directory: Path | None = None
+
+    def revive(self) -> None:
+        """Start the embedded one again if it has crashed; what goes wrong is logged."""
+        if self.directory is None:
+            return
+        try:
+            if embedded.revive(self.directory):
+                logger.warning("%s had crashed and was started again", self.name)
+        except EmbeddedPostgresError as error:
+            logger.error("%s has crashed and does not start: %s", self.name, error)
 
 
 @contextmanager
@@ -37,13 +50,13 @@ def opened(url: str | None, data_dir: Path | None, *, create: bool = True) -> It
     if url and data_dir:
         raise InvalidRequest("a database's address and a data directory are both given: which of the two?")
     if url:
-        yield Database(url, without_password(url), owned=False)
+        yield Database(url, without_password(url))
         return
     directory = (data_dir or default_data_dir()).absolute()
     if not create and embedded.is_new(directory):
         raise InvalidRequest(f"there is no database in {directory}: name one with --database-url or --data-dir")
     with embedded.running(directory) as address:
-        yield Database(address, f"the embedded Postgres in {directory}", owned=True)
+        yield Database(address, f"the embedded Postgres in {directory}", directory)
 
 
 def default_data_dir() -> Path:
@@ -69,7 +82,7 @@ def prepare(database: Database, *, init_if_empty: bool, say: Callable[[str], Non
     """
     with closing(_patiently_connected(database, say)) as connection:
         state = read_state(connection)
-        if state.version == 0 and (init_if_empty or database.owned):
+        if state.version == 0 and (init_if_empty or database.directory):
             migrate(connection)
             return read_state(connection)
         return state

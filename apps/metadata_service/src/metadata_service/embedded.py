@@ -87,6 +87,19 @@ def running(data_dir: Path, *, timeout: float = 60) -> Iterator[str]:
                     server.run("pg_ctl", "-D", str(server.data), "-m", "fast", "-w", "stop")
 
 
+def revive(data_dir: Path, *, timeout: float = 60) -> bool:
+    """Start the Postgres of a directory again if it has crashed; whether it had. For those who are within `running`.
+
+    Raises `EmbeddedPostgresError`.
+    """
+    data_dir = data_dir.absolute()
+    if _answers(data_dir / "postgres"):
+        return False
+    with _exclusive(data_dir):
+        _start(_server(data_dir), timeout)
+    return True
+
+
 def is_new(data_dir: Path) -> bool:
     """Whether no database has been made in this directory yet."""
     return not (data_dir / "postgres" / "PG_VERSION").exists()

@@ -27,6 +27,8 @@ def database_from(environment: Mapping[str, str]) -> str | None:
     if not given:
         return None
     parts = {key: given.get(name, default) for name, (key, default) in _PARTS.items()}
+    if schema := environment.get("DB_SCHEMA_NAME"):
+        parts["options"] = f"-csearch_path={schema}"
     return " ".join(f"{key}={_quoted(value)}" for key, value in parts.items() if value)
 
 

@@ -2,6 +2,8 @@
 
 MetadataServiceError
 ├── InvalidRequest            400  the request cannot be understood or stored
+├── Unauthenticated           401  no token, or none that is known
+├── Forbidden                 403  the token may only read
 ├── NotFound                  404  the object asked for does not exist
 ├── MissingParent             404  the flow, run or step to create something under does not exist
 ├── Duplicate                 409  the object exists already
@@ -9,9 +11,10 @@ MetadataServiceError
 ├── SchemaTooOld              501  the database needs a migration before it can do this
 ├── DatabaseUnavailable       503  Postgres is away or overloaded; may be tried again
 │   └── PoolTimeout           503  every connection of this process is busy; may be tried again
+├── SchemaTooNew              503  the database was migrated by a later, incompatible service; another instance may be one
 ├── DatabaseFailure           500  Postgres refused a statement: a defect or a damaged database
 ├── ForeignSchema                  the database belongs to something else
-├── SchemaTooNew                   the database was migrated by a later, incompatible service
+├── BadTokensFile                  the file of tokens is missing or cannot be understood
 ├── EmbeddedPostgresError          the private Postgres could not be found, made or started
 └── CannotListen                   the address to serve on is taken, forbidden or not of this machine
 """
@@ -19,6 +22,7 @@ MetadataServiceError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 MIGRATE_COMMAND = "metadata-service migrate"
 
@@ -38,6 +42,21 @@ class InvalidRequest(MetadataServiceError):
     def __init__(self, message: str, *, bare: bool = False) -> None:
         super().__init__(message)
         self.bare = bare
+
+
+class Unauthenticated(MetadataServiceError):
+    """The request carries no token, or none that is known."""
+
+    status = 401
+
+
+class Forbidden(MetadataServiceError):
+    """The request would change something, and its token may only read."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("this token may only read: use one that may write")
 
 
 class NotFound(MetadataServiceError):
@@ -125,7 +144,13 @@ class ForeignSchema(MetadataServiceError):
 
 
 class SchemaTooNew(MetadataServiceError):
-    """The database is at schema version ``have``, which no service before version ``need`` can serve."""
+    """The database is at schema version ``have``, which a service that knows versions up to ``known`` cannot serve.
+
+    Behind a load balancer the next instance may be a later service, so the request may be tried again.
+    """
+
+    status = 503
+    retryable = True
 
     def __init__(self, *, have: int, known: int) -> None:
         self.have, self.known = have, known
@@ -133,6 +158,14 @@ class SchemaTooNew(MetadataServiceError):
             f"the database is at schema version {have}, this service knows versions up to {known} and {have} is not "
             "compatible with it: install a later metadata-service. Nothing was changed"
         )
+
+
+class BadTokensFile(MetadataServiceError):
+    """There are no usable tokens at ``path``."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"cannot use the tokens of {path}: {problem}")
+        self.path = path
 
 
 class EmbeddedPostgresError(MetadataServiceError):

@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -29,7 +31,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _encode(line)
 
 
 def configure(level: str) -> None:

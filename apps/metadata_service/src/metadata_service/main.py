@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,18 @@ class _Group(click.Group):
         except MetadataServiceError as error:
             raise click.ClickException(str(error)) from error
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with all of their first sentences."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(sys.maxsize)) for name, one in sorted(self.commands.items())]
+            )
+
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help: lines that may be typed as they are."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="stepwell-metadata-service", message="%(version)s")
@@ -34,12 +47,21 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "metadata-service serve --data-dir ./metadata",
+        "metadata-service serve --host 0.0.0.0 --database-url postgresql://db/meta",
+    )
+)
 @database_options
 @click.option("--host", default="127.0.0.1", show_default=True, **variable("HOST"), help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, **variable("PORT"),
     help="Port to listen on; 0 takes a free one.",
+)  # fmt: skip
+@click.option(
+    "--tokens-file", type=click.Path(dir_okay=False, path_type=Path), **variable("TOKENS_FILE"), metavar="FILE",
+    help="Ask for tokens: lines of `read-only TOKEN` or `read-write TOKEN`. May be exchanged while the service runs.",
 )  # fmt: skip
 @click.option("--prefix", default="", **variable("PREFIX"), help="Path below which all routes are mounted.")
 @click.option(
@@ -51,7 +73,19 @@ def main() -> None:
 )
 @click.option(
     "--threads", type=click.IntRange(1), default=8, show_default=True, **variable("THREADS"),
-    help="Threads of each process, and so requests and database connections at a time.",
+    help="Threads of each process, and so requests at a time.",
+)  # fmt: skip
+@click.option(
+    "--pool-size", type=click.IntRange(1), **variable("POOL_SIZE"),
+    help="Database connections of each process; as many as threads unless told.",
+)  # fmt: skip
+@click.option(
+    "--statement-timeout", type=click.FloatRange(1), default=60, show_default=True, metavar="SECONDS",
+    **variable("STATEMENT_TIMEOUT"), help="How long the database may take over a statement.",
+)  # fmt: skip
+@click.option(
+    "--run-inactive", type=click.IntRange(1), default=360, show_default=True, metavar="SECONDS",
+    **variable("RUN_INACTIVE"), help="A run without an end has failed after so long without a heartbeat.",
 )  # fmt: skip
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False), default="info",
@@ -62,10 +96,14 @@ def serve(
     data_dir: Path | None,
     host: str,
     port: int,
+    tokens_file: Path | None,
     prefix: str,
     init_if_empty: bool,
     workers: int,
     threads: int,
+    pool_size: int | None,
+    statement_timeout: float,
+    run_inactive: int,
     log_level: str,
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
@@ -77,18 +115,32 @@ def serve(
     logs.configure(log_level)
     bound = serving.bind(host, port)
     url = serving.url_of(bound)
-    if serving.is_public(bound):
-        _say(f"Warning: whoever reaches {url} may read and write: the service asks for no credentials")
+    if serving.is_public(bound) and not tokens_file:
+        _say(f"Warning: whoever reaches {url} may read and write: the service asks for no tokens (--tokens-file)")
     with opened(database_url, data_dir) as database:
         state = prepare(database, init_if_empty=init_if_empty, say=_say)
         if state.pending:
             _say(f"Warning: {behind(state)}")
-        settings = Settings(database_url=database.url, prefix=prefix, pool_size=threads)
+        settings = Settings(
+            database_url=database.url,
+            prefix=prefix,
+            tokens_file=tokens_file,
+            pool_size=pool_size or threads,
+            statement_timeout_s=statement_timeout,
+            run_inactive_s=run_inactive,
+        )
         ready = f"Serving on {url}{settings.prefix} from {database.name}"
-        serving.serve(settings, bound, workers=workers, threads=threads, ready=lambda: _say(ready))
+        serving.serve(
+            settings, bound, workers=workers, threads=threads, ready=lambda: _say(ready), every_second=database.revive
+        )
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "metadata-service migrate --dry-run --database-url postgresql://db/meta",
+        "metadata-service migrate --database-url postgresql://db/meta",
+    )
+)
 @database_options
 @click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be done and who would have to wait.")
 def migrate(database_url: str | None, data_dir: Path | None, dry_run: bool) -> None:
@@ -111,7 +163,7 @@ def migrate(database_url: str | None, data_dir: Path | None, dry_run: bool) -> N
         click.echo(f"{database.name} is at schema version {latest_version()}{'' if applied else ', nothing to do'}")
 
 
-@main.command()
+@main.command(epilog=_examples("metadata-service status --database-url postgresql://db/meta"))
 @database_options
 def status(database_url: str | None, data_dir: Path | None) -> None:
     """Tell versions, counts and size of the database."""

@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 _BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60)
-_METHODS = ("GET", "POST", "PATCH")
+_METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 class Metrics:

@@ -6,8 +6,10 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import request
 
 from metadata_service import logs
 from metadata_service.metrics import Metrics
@@ -18,40 +20,45 @@ HEADER = "X-Request-Id"
 _USABLE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)
 _QUIET = ("/ping", "/healthz", "/readyz", "/healthcheck", "/metrics")  # asked all day by probes
 
+Headers = list[tuple[str, str]]
 
-def observe(app: Flask) -> Metrics:
-    """Observe the requests of an application."""
-    metrics = Metrics()
 
-    def begin() -> None:
-        g.began = time.perf_counter()
-        logs.request_id.set(_id())
+class Observed:
+    """A Flask application's WSGI side, observed. It adds what every answer carries: the request's id, and ``more()``."""
 
-    def end(response: Response) -> Response:
-        seconds = time.perf_counter() - g.began
-        response.headers[HEADER] = logs.request_id.get() or ""
-        route = str(request.url_rule) if request.url_rule else "none"
-        metrics.note(request.method, route, response.status_code, seconds)
-        level = logging.DEBUG if request.path.endswith(_QUIET) else logging.INFO
+    def __init__(self, inner: Callable[..., Iterable[bytes]], metrics: Metrics, more: Callable[[], Headers]) -> None:
+        self._inner, self._metrics, self._more = inner, metrics, more
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        began = time.perf_counter()
+        request_id = _usable(environ.get("HTTP_X_REQUEST_ID", ""))
+        logs.request_id.set(request_id)
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            self._note(environ, int(status[:3]), headers, time.perf_counter() - began)
+            return start_response(status, [*headers, (HEADER, request_id), *self._more()], *error)
+
+        return self._inner(environ, start)
+
+    def _note(self, environ: dict[str, Any], status: int, headers: Headers, seconds: float) -> None:
+        method, path, rule = environ["REQUEST_METHOD"], environ["PATH_INFO"], request.url_rule
+        self._metrics.note(method, rule.rule if rule else "none", status, seconds)
+        level = logging.DEBUG if path.endswith(_QUIET) else logging.INFO
         if logger.isEnabledFor(level):
-            logger.log(level, "%s %s", request.method, request.path, extra={"fields": _fields(response, seconds)})
-        return response
+            fields = {
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
+                "bytes": _length(headers),
+                "client": environ.get("REMOTE_ADDR"),
+            }
+            logger.log(level, "%s %s", method, path, extra={"fields": fields})
 
-    app.before_request(begin)
-    app.after_request(end)
-    return metrics
 
-
-def _id() -> str:
+def _usable(given: str) -> str:
     """The id that the client or a proxy gave, if it is fit for a log, else a new one."""
-    given = request.headers.get(HEADER, "")
     return given if _USABLE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _fields(response: Response, seconds: float) -> dict[str, object]:
-    return {
-        "status": response.status_code,
-        "milliseconds": round(seconds * 1000, 2),
-        "bytes": response.content_length,
-        "client": request.remote_addr,
-    }
+def _length(headers: Headers) -> int | None:
+    return next((int(value) for name, value in headers if name == "Content-Length"), None)

@@ -82,8 +82,8 @@ def _one(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _counts(*kinds: str) -> Schema:
-    return _object({f"{kind}_created": _NUMBER for kind in kinds})
+def _counts(*kinds: str, done: str = "created") -> Schema:
+    return _object({f"{kind}_{done}": _NUMBER for kind in kinds})
 
 
 _PAGE = ("_limit", "_cursor")
@@ -105,6 +105,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "list_runs": _Operation(_list(_one("Run")), query=(*_PAGE, *RUN_FIELDS, *_TAG_FILTERS)),
     "create_run": _Operation(_one("Run"), _body({**_NEW, "run_number": _TEXT_OR_NULL})),
     "get_run": _Operation(_one("Run")),
+    "delete_run": _Operation(_counts("steps", "tasks", "artifacts", "metadata", done="deleted")),
     "beat_run": _Operation(_DECODED_TWICE),
     "mutate_tags": _Operation(
         _object({"tags": _list(_TEXT)}), _body({"tags_to_add": _list(_TEXT), "tags_to_remove": _list(_TEXT)})
@@ -142,6 +143,13 @@ _OPERATIONS: dict[str, _Operation] = {
 }
 
 
+# Where the service has a file of tokens, every request but a probe carries one.
+_TOKENS: dict[str, Schema] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+
+
 def document(app: Flask, wire_version: str) -> dict[str, Any]:
     """The document of an application's routes."""
     paths: dict[str, dict[str, Any]] = {}
@@ -156,7 +164,8 @@ def document(app: Flask, wire_version: str) -> dict[str, Any]:
             "description": f"The wire API {wire_version} of workflow clients, and what this service has beyond it.",
         },
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": _SCHEMAS},
+        "components": {"schemas": _SCHEMAS, "securitySchemes": _TOKENS},
+        "security": [{}, *({name: list[str]()} for name in _TOKENS)],
     }
 
 

@@ -14,6 +14,9 @@ from metadata_service.storage import Storage
 
 blueprint = Blueprint("operations", __name__)
 
+# What load balancers and clients ask before anything else, and what tells nothing: no token is needed.
+PROBES = frozenset({"operations.healthz", "operations.readyz", "wire.ping", "wire.version", "wire.healthcheck"})
+
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
@@ -26,7 +29,7 @@ def readyz() -> Response:
     """Whether the database answers and has a schema that can be served."""
     storage: Storage = current_app.extensions["metadata_service"]
     try:
-        state = storage.state()
+        state = storage.statements.state()
     except MetadataServiceError as error:
         return _not_ready(str(error))
     if state.version == 0:

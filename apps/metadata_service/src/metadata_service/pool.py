@@ -27,8 +27,16 @@ from metadata_service.errors import (
     PoolTimeout,
 )
 
-Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
+
+
+class Connection(psycopg2.extensions.connection):
+    """A connection that knows the names of the statements `prepared` on it."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.prepared = set[str]()
+
 
 # SQLSTATEs that say "not now": connection lost, out of resources, cancelled by time or by an operator, deadlock
 # or serialization, read-only after a failover. By class (two characters) or in full.
@@ -42,6 +50,7 @@ def connect(url: str, *, statement_timeout_s: float = 0, connect_timeout_s: int 
     with mapped_errors():
         connection = psycopg2.connect(
             url,
+            connection_factory=Connection,
             connect_timeout=connect_timeout_s,
             application_name="metadata-service",
             keepalives_idle=30,
@@ -139,7 +148,7 @@ class Pool:
     def _healthy(self, idle: _Idle) -> bool:
         if idle.connection.closed or time.monotonic() - idle.born > self._lifetime_s:
             return False
-        if select.select([idle.connection], [], [], 0)[0]:  # the server said good-bye while nobody asked it anything
+        if _has_something_to_read(idle.connection):  # the server said good-bye while nobody asked it anything
             return False
         return time.monotonic() - idle.since < 30 or _answers(idle.connection)
 
@@ -149,6 +158,12 @@ class Pool:
             self._idle.append(_Idle(lent.connection, lent.born, time.monotonic()))
         else:
             _close(lent.connection)
+
+
+def _has_something_to_read(connection: Connection) -> bool:
+    poll = select.poll()  # select.select knows no more than 1024 files
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _answers(connection: Connection) -> bool:

@@ -12,7 +12,7 @@ from metadata_service.batches import Batch, OfTask, TaskRef
 from metadata_service.errors import MissingParent
 from metadata_service.ids import RunPath
 from metadata_service.pool import Cursor
-from metadata_service.sql import NOW_MS, NOW_S, one_run
+from metadata_service.sql import NOW_MS, NOW_S, as_of, one_run
 
 # Rows are inserted in one order whoever sends them, so that batches that overlap wait for each other and never both.
 _STEPS = f"""
@@ -81,9 +81,9 @@ class Created:
     metadata: int
 
 
-def register(cursor: Cursor, path: RunPath, batch: Batch) -> Created:
-    """Register a batch within the cursor's transaction. Raises `MissingParent`."""
-    run = _run(cursor, path)
+def register(cursor: Cursor, path: RunPath, batch: Batch, *, version: int) -> Created:
+    """Register a batch within the cursor's transaction, at a schema version from 2. Raises `MissingParent`."""
+    run = _run(cursor, path, version)
     steps = _insert(cursor, _STEPS, run, map(attrs.asdict, batch.steps))
     _require_steps(cursor, run, {task.step_name for task in batch.tasks})
     tasks = _insert(cursor, _TASKS, run, map(attrs.asdict, batch.tasks))
@@ -95,9 +95,9 @@ def register(cursor: Cursor, path: RunPath, batch: Batch) -> Created:
     return Created(steps, tasks, artifacts, metadata)
 
 
-def _run(cursor: Cursor, path: RunPath) -> int:
+def _run(cursor: Cursor, path: RunPath, version: int) -> int:
     where = one_run(path)
-    cursor.execute(f"SELECT r.run_number FROM runs r WHERE {where.text}", where.parameters)
+    cursor.execute(as_of(f"SELECT r.run_number FROM runs r WHERE {where.text}", version), where.parameters)
     row = cursor.fetchone()
     if row is None:
         raise MissingParent(f"run {path.run!r} of flow {path.flow!r}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint, Response, current_app, request
 
 from metadata_service import answers, incoming, paging
 from metadata_service.batches import read_batch
-from metadata_service.errors import DatabaseUnavailable, InvalidRequest, NotFound
+from metadata_service.errors import DatabaseUnavailable, InvalidRequest, MetadataServiceError, NotFound
 from metadata_service.filters import RUN_FIELDS, TASK_FIELDS, conditions
 from metadata_service.ids import LARGEST_ID, RunPath, StepPath, TaskPath
 from metadata_service.incoming import check_name
@@ -45,21 +47,25 @@ def _attempt(text: str) -> int:
 
 @blueprint.get("/ping")
 def ping() -> Response:
-    """The process answers; the database is not asked."""
+    """The process answers; the version in the answer's header tells clients what the schema in force can serve."""
+    with suppress(MetadataServiceError):  # a database that is away has said before what it can
+        _storage().statements.schema_version()
     return answers.text("pong")
 
 
 @blueprint.get("/version")
 def version() -> Response:
-    """The wire API's version."""
-    return answers.text(answers.WIRE_VERSION)
+    """The wire API's version, as far as the schema in force can serve it."""
+    with suppress(MetadataServiceError):
+        _storage().statements.schema_version()
+    return answers.text(answers.wire_version(_storage().statements.known_version))
 
 
 @blueprint.get("/healthcheck")
 def healthcheck() -> Response:
     """Whether the database answers."""
     try:
-        _storage().ping()
+        _storage().statements.ping()
     except DatabaseUnavailable:
         return answers.json_in_json({"status": "DOWN"}, status=503)
     return answers.json_in_json({"status": "UP"})
@@ -103,6 +109,12 @@ def create_run(flow: str) -> Response:
 def get_run(flow: str, run: str) -> Response:
     """One run."""
     return answers.record(_storage().get_run(RunPath(flow, run)))
+
+
+@blueprint.delete(_RUN)
+def delete_run(flow: str, run: str) -> Response:
+    """Delete a run with all its rows: it is gone at once and its ids stay taken; after 202, send it again for the rest."""
+    return answers.deleted(_storage().delete_run(RunPath(flow, run)))
 
 
 @blueprint.post(f"{_RUN}/heartbeat")

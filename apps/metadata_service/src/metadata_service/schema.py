@@ -8,6 +8,7 @@ one transaction.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import resources
 
 import attrs
@@ -50,6 +51,7 @@ class SchemaState:
     pending: tuple[Migration, ...]
 
 
+@cache
 def migrations() -> tuple[Migration, ...]:
     """All migrations this service knows, in order."""
     files = (resources.files("metadata_service") / "migrations").iterdir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 
 
@@ -16,6 +18,7 @@ class Settings:
 
     database_url: str = attrs.field(repr=False)  # holds the password
     prefix: str = attrs.field(default="", converter=_prefix)  # all routes are mounted below it: "" or "/path"
+    tokens_file: Path | None = None  # None: whoever reaches the service may read and write
     pool_size: int = 8  # connections per worker process: one per thread
     pool_wait_s: float = 10.0
     connection_lifetime_s: float = 1800.0

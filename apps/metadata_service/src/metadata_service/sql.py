@@ -5,7 +5,7 @@ Parameters are named; pieces that vary (id column, conditions, page) are put tog
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,23 +13,11 @@ import attrs
 from metadata_service.filters import Condition
 from metadata_service.ids import RunPath, StepPath, TaskPath, is_number, number
 from metadata_service.paging import Order, Page
+from metadata_service.records import FLOW, PATHSPEC, RUN, STEP, TASK, VERIFIED_USER
 
 NOW_MS = "(extract(epoch FROM now()) * 1000)::bigint"
 NOW_S = "floor(extract(epoch FROM now()))::bigint"
 ALL_TAGS = "(coalesce(r.tags, '[]'::jsonb) || coalesce(r.system_tags, '[]'::jsonb))"
-_VERIFIED_USER = "(CASE WHEN r.system_tags ? ('user:' || r.user_name) THEN r.user_name END)"
-
-FLOW = "f.flow_id, f.user_name, f.ts_epoch, f.tags, f.system_tags"
-RUN = "r.flow_id, r.run_number, r.run_id, r.user_name, r.ts_epoch, r.tags, r.system_tags, r.last_heartbeat_ts"
-_OF_RUN = "r.flow_id, r.run_number, r.run_id, r.tags, r.system_tags"
-STEP = f"{_OF_RUN}, s.step_name, s.user_name, s.ts_epoch"
-TASK = f"{_OF_RUN}, t.step_name, t.task_id, t.task_name, t.user_name, t.ts_epoch, t.last_heartbeat_ts"
-_OF_TASK = "r.flow_id, r.run_number, r.run_id, t.step_name, t.task_id, t.task_name"
-METADATUM = f"{_OF_TASK}, m.id, m.field_name, m.value, m.type, m.user_name, m.ts_epoch, m.tags, m.system_tags"
-ARTIFACT = (
-    f"{_OF_TASK}, r.tags, r.system_tags, a.name, a.location, a.ds_type, a.sha, a.type, a.content_type, "
-    "a.attempt_id, a.user_name, a.ts_epoch"
-)
 
 FROM_STEPS = "runs r JOIN steps s USING (run_number)"
 FROM_TASKS = "runs r JOIN tasks t USING (run_number)"
@@ -39,24 +27,46 @@ LATEST_ATTEMPT = "a.attempt_id = (SELECT max(b.attempt_id) FROM artifacts b WHER
 
 ARTIFACT_ORDER = "ORDER BY a.attempt_id DESC, a.task_id DESC, a.name"
 
-# The newest `attempt_ok` of the step `end` decides; a failed one is undone by an attempt that began after it; a run
-# without any is running as long as somebody sends heartbeats.
-_END_METADATA = (
-    "FROM tasks e JOIN metadata m USING (task_id) WHERE e.run_number = r.run_number AND e.step_name = 'end' AND "
+_SILENT_SINCE = f"{NOW_S} - %(inactive_s)s"
+_BEATS = f"r.last_heartbeat_ts >= {_SILENT_SINCE}"
+# A run that has not ended is running as long as somebody sends heartbeats.
+STATUS = f"""(CASE
+    WHEN r.ended = 'retrying' THEN 'running'
+    WHEN r.ended IS NOT NULL THEN r.ended
+    WHEN {_BEATS} THEN 'running'
+    ELSE 'failed' END)"""
+# The same, one status at a time, as indexes can answer it.
+_STATUS_IS = {
+    "completed": "r.ended = 'completed'",
+    "failed": f"(r.ended = 'failed' OR r.ended IS NULL AND ({_BEATS}) IS NOT TRUE)",
+    "running": f"(r.ended = 'retrying' OR r.ended IS NULL AND r.beat_hour >= ({_SILENT_SINCE}) / 3600 AND {_BEATS})",
+}
+_LONGEST_INDEXED_TAG = 255
+
+_NOT_DELETED = " AND NOT r.deleted"
+_RUN_NAMES, _TASK_NAMES = ", run_id, last_heartbeat_ts", ", task_name, last_heartbeat_ts"
+_NAMES = f", %(given_id)s, CASE WHEN %(beats)s THEN {NOW_S} END"
+_BEAT_OF_TASK = f""",
+    beat AS (
+        UPDATE runs SET last_heartbeat_ts = {NOW_S}
+        WHERE run_number IN (SELECT run_number FROM t) AND %(beats)s
+          AND coalesce(last_heartbeat_ts, 0) < {NOW_S} - 1
+    )"""
+# What earlier schema versions do not have: since when it is there, how it reads, and what stands for it before.
+_LATER = (
+    (3, _NOT_DELETED, ""),
+    *((2, piece, "") for piece in (_RUN_NAMES, _TASK_NAMES, _NAMES, _BEAT_OF_TASK)),
+    *((2, column, "NULL::text") for column in ("r.run_id", "t.task_name")),
+    *((2, column, "NULL::bigint") for column in ("r.last_heartbeat_ts", "t.last_heartbeat_ts")),
 )
-STATUS_JOIN = f"""
-LEFT JOIN LATERAL (
-    SELECT m.id, lower(m.value) IN ('true', '1') AS ok {_END_METADATA} m.field_name = 'attempt_ok'
-    ORDER BY m.id DESC LIMIT 1
-) ended ON true
-CROSS JOIN LATERAL (SELECT CASE
-    WHEN ended.ok THEN 'completed'
-    WHEN ended.id IS NULL AND r.last_heartbeat_ts >= {NOW_S} - %(inactive_s)s THEN 'running'
-    WHEN ended.id IS NULL THEN 'failed'
-    WHEN EXISTS (SELECT 1 {_END_METADATA} m.field_name = 'attempt' AND m.id > ended.id) THEN 'running'
-    ELSE 'failed' END AS status
-) state
-"""
+
+
+def as_of(text: str, version: int) -> str:
+    """A statement as a database at that schema version understands it."""
+    for since, piece, before in _LATER:
+        if version < since:
+            text = text.replace(piece, before)
+    return text
 
 
 @attrs.frozen
@@ -81,13 +91,19 @@ def always() -> Where:
 
 def one_flow(flow: str) -> Where:
     """The runs of one flow."""
-    return Where("r.flow_id = %(flow)s", {"flow": flow})
+    return Where(f"r.flow_id = %(flow)s{_NOT_DELETED}", {"flow": flow})
 
 
 def one_run(path: RunPath | StepPath | TaskPath) -> Where:
     """One run: by its number, or by the name that the client gave it."""
     column, value = _id("r.run_number", "r.run_id", path.run)
-    return Where(f"r.flow_id = %(flow)s AND {column} = %(run)s", {"flow": path.flow, "run": value})
+    return Where(f"r.flow_id = %(flow)s AND {column} = %(run)s{_NOT_DELETED}", {"flow": path.flow, "run": value})
+
+
+def one_run_ever(path: RunPath) -> Where:
+    """One run, deleted or not."""
+    where = one_run(path)
+    return Where(where.text.removesuffix(_NOT_DELETED), where.parameters)
 
 
 def one_step(path: StepPath | TaskPath, alias: str) -> Where:
@@ -115,9 +131,8 @@ ON CONFLICT DO NOTHING RETURNING {FLOW}
 CREATE_RUN = f"""
 WITH parent AS (SELECT flow_id FROM flows WHERE flow_id = %(flow)s),
 r AS (
-    INSERT INTO runs (flow_id, run_id, user_name, ts_epoch, tags, system_tags, last_heartbeat_ts)
-    SELECT flow_id, %(given_id)s, %(user_name)s, {NOW_MS}, %(tags)s, %(system_tags)s,
-        CASE WHEN %(beats)s THEN {NOW_S} END
+    INSERT INTO runs (flow_id, user_name, ts_epoch, tags, system_tags{_RUN_NAMES})
+    SELECT flow_id, %(user_name)s, {NOW_MS}, %(tags)s, %(system_tags)s{_NAMES}
     FROM parent ON CONFLICT DO NOTHING RETURNING *
 )
 SELECT r.run_number IS NOT NULL, {RUN} FROM parent LEFT JOIN r ON true
@@ -141,15 +156,10 @@ def create_task(step: Where) -> str:
     return f"""
     WITH r AS (SELECT r.* FROM {FROM_STEPS} WHERE {step.text}),
     t AS (
-        INSERT INTO tasks (run_number, step_name, task_name, user_name, ts_epoch, last_heartbeat_ts)
-        SELECT run_number, %(step)s, %(given_id)s, %(user_name)s, {NOW_MS}, CASE WHEN %(beats)s THEN {NOW_S} END
+        INSERT INTO tasks (run_number, step_name, user_name, ts_epoch{_TASK_NAMES})
+        SELECT run_number, %(step)s, %(user_name)s, {NOW_MS}{_NAMES}
         FROM r ON CONFLICT DO NOTHING RETURNING *
-    ),
-    beat AS (
-        UPDATE runs SET last_heartbeat_ts = {NOW_S}
-        WHERE run_number IN (SELECT run_number FROM t) AND %(beats)s
-          AND coalesce(last_heartbeat_ts, 0) < {NOW_S} - 1
-    )
+    ){_BEAT_OF_TASK}
     SELECT t.task_id IS NOT NULL, {TASK} FROM r LEFT JOIN t ON true
     """
 
@@ -223,16 +233,16 @@ def filtered_tasks(step: Where, *, by_field: bool, by_value: bool) -> str:
     field = "AND m.field_name = %(field)s" if by_field else ""
     value = "AND m.value ~ %(pattern)s" if by_value else ""
     return f"""
-    SELECT {_OF_TASK} FROM {FROM_TASKS} WHERE {step.text}
+    SELECT {PATHSPEC} FROM {FROM_TASKS} WHERE {step.text}
     AND EXISTS (SELECT 1 FROM metadata m WHERE m.task_id = t.task_id {field} {value})
     ORDER BY t.task_id
     """
 
 
 def listing(
-    columns: str, source: str, where: Where, order: Order, alias: str, page: Page | None
+    record: str, source: str, where: Where, order: Order, alias: str, page: Page | None
 ) -> tuple[str, dict[str, Any]]:
-    """A listing, newest first, and its parameters; of a page one row more, to know whether more follow."""
+    """A listing, newest first, and its parameters; of a page also the sort keys, and a row more, to know if there are more."""
     keys = [f"{alias}.{name}" for name, _ in order.keys]
     text, parameters = where.text, dict(where.parameters)
     if page and page.after is not None:
@@ -240,8 +250,9 @@ def listing(
         text += f" AND ({', '.join(keys)}) < ({', '.join(f'%({name})s' for name in named)})"
         parameters |= named
     newest_first = ", ".join(f"{key} DESC" for key in keys)
+    selected = ", ".join([record, *keys]) if page else record
     limit = f"LIMIT {page.limit + 1}" if page else ""
-    return f"SELECT {columns} FROM {source} WHERE {text} ORDER BY {newest_first} {limit}", parameters
+    return f"SELECT {selected} FROM {source} WHERE {text} ORDER BY {newest_first} {limit}", parameters
 
 
 def newest_artifacts(where: Where) -> str:
@@ -256,7 +267,7 @@ def newest_artifacts(where: Where) -> str:
 # How a condition on a column reads. Patterns are case-blind.
 _COMPARE = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _PATTERN = {"co": "%{}%", "sw": "{}%", "ew": "%{}"}
-_RUN_COLUMNS = {"user": _VERIFIED_USER, "status": "state.status"}
+_RUN_COLUMNS = {"user": VERIFIED_USER, "status": STATUS}
 
 
 def filters(found: Iterable[Condition], alias: str) -> list[Where]:
@@ -267,6 +278,8 @@ def filters(found: Iterable[Condition], alias: str) -> list[Where]:
 def _filter(condition: Condition, alias: str, prefix: str) -> Where:
     if condition.field == "_tags":
         return _tag_filter(condition, prefix)
+    if condition.field == "status" and condition.operator == "eq":
+        return Where("(" + " OR ".join(_STATUS_IS[str(status)] for status in condition.values) + ")", {})
     column = _RUN_COLUMNS.get(condition.field, f"{alias}.{condition.field}")
     parts, parameters = [], {}
     for place, value in enumerate(condition.values):
@@ -295,8 +308,48 @@ def _escaped(text: str) -> str:
 
 def _tag_filter(condition: Condition, prefix: str) -> Where:
     if condition.operator in ("all", "any"):
-        sign = "?&" if condition.operator == "all" else "?|"
-        return Where(f"{ALL_TAGS} {sign} %({prefix}tags)s::text[]", {f"{prefix}tags": list(condition.values)})
+        return _indexed_tags(condition, prefix)
     parameters = {f"{prefix}{place}": f"%{_escaped(str(tag))}%" for place, tag in enumerate(condition.values)}
     joined = " AND " if condition.operator == "likeall" else " OR "
     return Where("(" + joined.join(f"{ALL_TAGS}::text ILIKE %({name})s" for name in parameters) + ")", parameters)
+
+
+def _indexed_tags(condition: Condition, prefix: str) -> Where:
+    """Tags looked up for one run at a time: OFFSET keeps the planner from joining all runs with all tags instead."""
+    parts, parameters = [], dict[str, Any]()
+    for place, tags in enumerate(_each_needed(condition)):
+        parameters[f"{prefix}{place}"] = [tag[:_LONGEST_INDEXED_TAG] for tag in tags]
+        parts.append(
+            f"EXISTS (SELECT 1 FROM run_tags h WHERE h.flow_id = r.flow_id AND h.tag = ANY(%({prefix}{place})s) "
+            "AND h.ts_epoch = r.ts_epoch AND h.run_number = r.run_number OFFSET 0)"
+        )
+    if any(len(str(tag)) > _LONGEST_INDEXED_TAG for tag in condition.values):
+        parts.append(f"{ALL_TAGS} {'?&' if condition.operator == 'all' else '?|'} %({prefix}tags)s::text[]")
+        parameters[f"{prefix}tags"] = list(condition.values)
+    return Where(" AND ".join(parts), parameters)
+
+
+def _each_needed(condition: Condition) -> list[list[str]]:
+    """Lists of tags, of each of which a run must have one."""
+    tags = [str(tag) for tag in condition.values]
+    return [tags] if condition.operator == "any" else [[tag] for tag in tags]
+
+
+def runs_with(tags: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """A source ``g`` of the runs of a flow with any of the tags, each once, and its parameters; of one tag in its order."""
+    indexed = [tag[:_LONGEST_INDEXED_TAG] for tag in tags]
+    one = "SELECT ts_epoch, run_number FROM run_tags WHERE flow_id = %(flow)s AND tag = %(of)s"
+    any_of = "SELECT DISTINCT ts_epoch, run_number FROM run_tags WHERE flow_id = %(flow)s AND tag = ANY(%(of)s)"
+    source, of = (one, indexed[0]) if len(indexed) == 1 else (any_of, indexed)
+    return f"({source}) g JOIN runs r ON r.run_number = g.run_number", {"of": of}
+
+
+COMMON = 1000
+# How many runs of a flow have each tag, no further than to `COMMON`, the rarest first.
+COUNT_TAGS = f"""
+SELECT tag, (
+    SELECT count(*) FROM (
+        SELECT 1 FROM run_tags g WHERE g.flow_id = %(flow)s AND g.tag = left(asked.tag, {_LONGEST_INDEXED_TAG}) LIMIT {COMMON}
+    ) seen
+) AS runs FROM unnest(%(tags)s) WITH ORDINALITY AS asked (tag, place) ORDER BY runs, place
+"""

@@ -13,8 +13,8 @@ def mutated(tags: Sequence[str], system_tags: Sequence[str], add: Sequence[str],
     A tag that is both removed and added ends present; adding a system tag changes nothing.
     Raises `SystemTagRemoval`.
     """
-    forbidden = sorted(set(remove) & set(system_tags))
-    if forbidden:
+    system, removed = set(system_tags), set(remove)
+    if forbidden := sorted(removed & system):
         raise SystemTagRemoval(forbidden)
-    kept = [tag for tag in tags if tag not in set(remove)]
-    return list(dict.fromkeys([*kept, *(tag for tag in add if tag not in set(system_tags))]))
+    kept = [tag for tag in tags if tag not in removed]
+    return list(dict.fromkeys([*kept, *(tag for tag in add if tag not in system)]))

@@ -13,16 +13,16 @@ from metadata_service import Settings, create_app
 from metadata_service.embedded import running
 from metadata_service.pool import connect
 from metadata_service.schema import migrate
-from support import Api, short_directory, wait_until
+from support import Api, wait_until
 
 
 @pytest.fixture
-def own_server() -> Iterator[tuple[Path, Api]]:
+def own_server(data: Path) -> Iterator[tuple[Path, Api]]:
     """The data directory of a server that the test may stop, and a service upon it."""
-    with short_directory() as directory, running(directory / "data") as url:
+    with running(data) as url:
         with closing(connect(url)) as connection:
             migrate(connection)
-        yield directory / "data", Api(create_app(Settings(database_url=url)).test_client())
+        yield data, Api(create_app(Settings(database_url=url)).test_client())
 
 
 def test_a_service_outlives_the_crash_of_its_database(own_server: tuple[Path, Api]) -> None:

@@ -105,11 +105,7 @@ def test_without_any_postgres_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
             pass
 
 
-def test_a_damaged_database_is_one_message() -> None:
-    with short_directory() as directory:
-        data = directory / "data"
-        with running(data):
-            pass
-        shutil.rmtree(data / "postgres" / "global")
-        with pytest.raises(EmbeddedPostgresError, match="pg_ctl failed"), running(data, timeout=5):
-            pass
+def test_a_damaged_database_is_one_message(data: Path) -> None:
+    shutil.rmtree(data / "postgres" / "global")
+    with pytest.raises(EmbeddedPostgresError, match="pg_ctl failed"), running(data, timeout=5):
+        pass

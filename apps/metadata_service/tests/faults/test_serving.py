@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,33 +34,45 @@ class TestEmbedded:
             data = directory / "new" / "data"
             with serving("--data-dir", str(data)) as service:
                 assert service.said == f"Serving on {service.url} from the embedded Postgres in {data}\n"
-                assert requests.post(f"{service.url}/flows/Kept", json={}, timeout=30).status_code == 200
-                assert requests.get(f"{service.url}/readyz", timeout=30).json()["status"] == "ready"
+                assert requests.post(f"{service.url}/flows/Kept", json={}, timeout=120).status_code == 200
+                assert requests.get(f"{service.url}/readyz", timeout=120).json()["status"] == "ready"
                 assert service.stop() == 0
             assert not (data / "postgres" / "postmaster.pid").exists()
             with serving("--data-dir", str(data)) as service:
-                assert [flow["flow_id"] for flow in requests.get(f"{service.url}/flows", timeout=30).json()] == ["Kept"]
+                assert [flow["flow_id"] for flow in requests.get(f"{service.url}/flows", timeout=120).json()] == [
+                    "Kept"
+                ]
                 assert service.stop(signal.SIGINT) == 0
             assert not (data / "postgres" / "postmaster.pid").exists()
 
-    def test_two_services_share_a_directory_and_the_last_one_stops_the_database(self) -> None:
-        with short_directory() as directory, serving("--data-dir", str(directory / "data")) as first:
-            with serving("--data-dir", str(directory / "data")) as second:
-                requests.post(f"{first.url}/flows/Shared", json={}, timeout=30)
-                assert len(requests.get(f"{second.url}/flows", timeout=30).json()) == 1
+    def test_two_services_share_a_directory_and_the_last_one_stops_the_database(self, data: Path) -> None:
+        with serving("--data-dir", str(data)) as first:
+            with serving("--data-dir", str(data)) as second:
+                requests.post(f"{first.url}/flows/Shared", json={}, timeout=120)
+                assert len(requests.get(f"{second.url}/flows", timeout=120).json()) == 1
                 first.stop()
-                assert len(requests.get(f"{second.url}/flows", timeout=30).json()) == 1
-            assert not (directory / "data" / "postgres" / "postmaster.pid").exists()
+                assert len(requests.get(f"{second.url}/flows", timeout=120).json()) == 1
+            assert not (data / "postgres" / "postmaster.pid").exists()
 
-    def test_what_was_acknowledged_outlives_a_kill(self) -> None:
-        with short_directory() as directory:
-            arguments = ("--data-dir", str(directory / "data"))
-            with serving(*arguments) as service:
-                requests.post(f"{service.url}/flows/Kept", json={}, timeout=30)
-                service.stop(signal.SIGKILL)
-            with serving(*arguments) as service:
-                assert len(requests.get(f"{service.url}/flows", timeout=30).json()) == 1
-            assert not (directory / "data" / "postgres" / "postmaster.pid").exists()
+    def test_a_database_that_crashes_is_started_again(self, data: Path) -> None:
+        with serving("--data-dir", str(data)) as service:
+            requests.post(f"{service.url}/flows/Kept", json={}, timeout=120)
+            lock = data / "postgres" / "postmaster.pid"
+            os.kill(int(lock.read_text().splitlines()[0]), signal.SIGKILL)
+            wait_until(lambda: any("started again" in line["message"] for line in service.log))
+            assert [flow["flow_id"] for flow in requests.get(f"{service.url}/flows", timeout=120).json()] == ["Kept"]
+            assert requests.post(f"{service.url}/flows/After", json={}, timeout=120).status_code == 200
+            assert service.stop() == 0
+            assert not lock.exists()
+
+    def test_what_was_acknowledged_outlives_a_kill(self, data: Path) -> None:
+        arguments = ("--data-dir", str(data))
+        with serving(*arguments) as service:
+            requests.post(f"{service.url}/flows/Kept", json={}, timeout=120)
+            service.stop(signal.SIGKILL)
+        with serving(*arguments) as service:
+            assert len(requests.get(f"{service.url}/flows", timeout=120).json()) == 1
+        assert not (data / "postgres" / "postmaster.pid").exists()
 
 
 class TestOnAnEmptyDatabase:
@@ -67,21 +81,21 @@ class TestOnAnEmptyDatabase:
     def test_is_told_what_to_do(self, database: str) -> None:
         with serving("--database-url", database) as service:
             assert "run `metadata-service migrate`" in service.said
-            ready = requests.get(f"{service.url}/readyz", timeout=30)
+            ready = requests.get(f"{service.url}/readyz", timeout=120)
             assert (ready.status_code, ready.json()["command"]) == (503, "metadata-service migrate")
         assert tables(database) == 0
 
     def test_is_set_up_if_asked_for(self, database: str) -> None:
         with serving("--database-url", database, "--init-if-empty") as service:
-            assert requests.get(f"{service.url}/readyz", timeout=30).status_code == 200
+            assert requests.get(f"{service.url}/readyz", timeout=120).status_code == 200
             assert service.said.startswith("Serving on")
 
     def test_one_in_use_is_never_migrated(self, database: str) -> None:
         with closing(connect(database)) as connection:
             migrate(connection, target=1)
             with serving("--database-url", database, "--init-if-empty") as service:
-                assert "at schema version 1, this service wants 2" in service.said
-                assert requests.get(f"{service.url}/readyz", timeout=30).json()["schema"] == 1
+                assert "at schema version 1, this service wants 3" in service.said
+                assert requests.get(f"{service.url}/readyz", timeout=120).json()["schema"] == 1
             assert read_state(connection).version == 1
 
 
@@ -122,32 +136,31 @@ class TestRefusals:
         assert "cannot write to the data directory" in self.refused("--data-dir", str(tmp_path / "file" / "data"))
 
 
-def test_waits_a_while_for_a_database_that_starts_beside_it() -> None:
-    with short_directory() as directory:
-        with running(directory / "data") as url:
-            pass
-        found: list[int] = []
+def test_waits_a_while_for_a_database_that_starts_beside_it(data: Path) -> None:
+    with running(data) as url:
+        pass
+    found: list[int] = []
 
-        def serve() -> None:
-            with serving("--database-url", url, "--init-if-empty") as service:
-                found.append(requests.get(f"{service.url}/readyz", timeout=30).status_code)
+    def serve() -> None:
+        with serving("--database-url", url, "--init-if-empty") as service:
+            found.append(requests.get(f"{service.url}/readyz", timeout=120).status_code)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        with running(directory / "data"):
-            thread.join(60)
-        assert found == [200]
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with running(data):
+        thread.join(240)
+    assert found == [200]
 
 
 def test_finishes_what_it_is_answering_when_it_stops(database: str) -> None:
     """A mutation that waits for another's lock is answered, although the service was told to stop meanwhile."""
     with serving("--database-url", database, "--init-if-empty") as service, closing(connect(database)) as other:
-        requests.post(f"{service.url}/flows/F", json={}, timeout=30)
-        requests.post(f"{service.url}/flows/F/run", json={"run_number": "r"}, timeout=30)
+        requests.post(f"{service.url}/flows/F", json={}, timeout=120)
+        requests.post(f"{service.url}/flows/F/run", json={"run_number": "r"}, timeout=120)
         path, answers = f"{service.url}/flows/F/runs/r/tag/mutate", list[Any]()
 
         def mutate() -> None:
-            answers.append(requests.patch(path, json={"tags_to_add": ["late"]}, timeout=60).json())
+            answers.append(requests.patch(path, json={"tags_to_add": ["late"]}, timeout=240).json())
 
         with other.cursor() as cursor:
             cursor.execute("BEGIN; SELECT 1 FROM runs FOR UPDATE")
@@ -157,9 +170,18 @@ def test_finishes_what_it_is_answering_when_it_stops(database: str) -> None:
             service.process.send_signal(signal.SIGTERM)
             wait_until(lambda: not accepts(service.url))
             cursor.execute("COMMIT")
-        thread.join(60)
+        thread.join(240)
         assert answers == [{"tags": ["late"]}]
-        assert service.process.wait(60) == 0
+        assert service.process.wait(240) == 0
+
+
+def test_stops_at_once_although_it_has_only_just_begun(migrated: str, tmp_path: Path) -> None:
+    """Told to stop while its workers are still starting, it does not wait out their grace, which is longer here than a test."""
+    (tmp_path / "sitecustomize.py").write_text("import metadata_service.serving as one; one.GRACE_S = 100_000")
+    for _ in range(4):
+        arguments = ("--database-url", migrated, "--workers", "8")
+        with serving(*arguments, environment={"PYTHONPATH": str(tmp_path)}) as service:
+            assert service.stop() == 0
 
 
 def is_waiting(url: str) -> bool:
@@ -180,8 +202,31 @@ def accepts(url: str) -> bool:
 def test_all_routes_may_be_mounted_below_a_path(migrated: str) -> None:
     with serving("--database-url", migrated, "--prefix", "meta/data/") as service:
         assert service.url.endswith("/meta/data")
-        assert requests.get(f"{service.url}/ping", timeout=30).text == "pong"
-        assert requests.get(f"{service.url.removesuffix('/meta/data')}/ping", timeout=30).status_code == 404
+        assert requests.get(f"{service.url}/ping", timeout=120).text == "pong"
+        assert requests.get(f"{service.url.removesuffix('/meta/data')}/ping", timeout=120).status_code == 404
+
+
+def test_the_variables_of_existing_deployments_set_it_up(migrated: str) -> None:
+    """When runs are taken for dead, and how many connections there are at most."""
+    theirs = {"MF_METADATA_DB_DSN": migrated, "RUN_INACTIVE_CUTOFF_TIME": "1", "MF_METADATA_DB_POOL_MAX": "1"}
+    with closing(connect(migrated)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        began = cursor.fetchone()
+    with serving("--workers", "1", environment=theirs) as service:
+        requests.post(f"{service.url}/flows/Theirs", json={}, timeout=120)
+        requests.post(f"{service.url}/flows/Theirs/run", json={}, timeout=120)
+        runs = f"{service.url}/flows/Theirs/runs?status="
+        wait_until(lambda: len(requests.get(f"{runs}failed", timeout=120).json()) == 1)
+        assert requests.get(f"{runs}running", timeout=120).json() == []
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: requests.get(f"{service.url}/flows", timeout=120), range(40)))
+        with closing(connect(migrated)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND query LIKE 'EXECUTE%%' AND backend_start > %s",
+                began,
+            )
+            assert cursor.fetchone() == (1,)
 
 
 def test_says_so_where_others_can_reach_it(migrated: str) -> None:
