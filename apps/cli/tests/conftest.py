@@ -11,9 +11,20 @@ from pathlib import Path
 
 import attrs
 import pytest
+from hypothesis import HealthCheck, settings
+from warm import WarmPython, is_warm
 
 HEADER = "from stepwell import *\n\n"
 FOOTER = '\n\nif __name__ == "__main__":\n    {name}()\n'
+
+
+TIMED = [HealthCheck.too_slow]
+settings.register_profile("stepwell", deadline=None, suppress_health_check=TIMED)  # timings never gate a test
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("stepwell")
 
 
 @attrs.frozen
@@ -41,11 +52,11 @@ class Project:
 
     def python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python ...`."""
-        return self._run([sys.executable, *arguments], environment)
+        return self._run(arguments, environment)
 
     def stepwell(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`stepwell ...`."""
-        return self._run([sys.executable, "-m", "stepwell", *arguments], environment)
+        return self._run(("-m", "stepwell", *arguments), environment)
 
     def run(self, *options: str, file: str = "flow.py", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a flow and see it succeed."""
@@ -59,10 +70,22 @@ class Project:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: tuple[str, ...], more: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, **more}
+        if is_warm(arguments, more):
+            return PYTHON.run(arguments, self.path, environment, timeout=120)
         return subprocess.run(
-            command, cwd=self.path, env={**self.environment, **environment}, capture_output=True, text=True, timeout=120
+            [sys.executable, *arguments], cwd=self.path, env=environment, capture_output=True, text=True, timeout=120
         )  # fmt: skip
+
+
+PYTHON = WarmPython()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_python() -> Iterator[None]:
+    yield
+    PYTHON.close()
 
 
 @pytest.fixture
@@ -86,6 +109,17 @@ def in_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 @pytest.fixture
 def libraries_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """This suite runs without the libraries that only AWS needs."""
-    from stepwell.deploying import package
+    from stepwell.deploying import runtime
 
-    monkeypatch.setattr(package, "LIBRARIES", ("stepwell", "cas_store", "flow_graph", "meta_client"))
+    here = {name: runtime.LIBRARIES[name] for name in ("stepwell", "cas_store", "flow_graph", "meta_client")}
+    monkeypatch.setattr(runtime, "LIBRARIES", here)
+
+
+@pytest.fixture
+def a_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory for commands that run in forks of this process: what they see of the environment is a test's own."""
+    for name in [name for name in os.environ if name.startswith(("STEPWELL_", "METAFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("STEPWELL_USER", "tester")
+    monkeypatch.setenv("STEPWELL_CONFIG_DIR", str(tmp_path / "config"))
+    return tmp_path

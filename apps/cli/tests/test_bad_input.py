@@ -3,9 +3,12 @@
 # ruff: noqa: E501 - a mistake is a row
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 from conftest import Project
+from stepwell import flows
 
 END = """
 @step
@@ -55,6 +58,13 @@ MISTAKES = {
         "conf = Parameter('conf', type=JSONType)\n" + START + "    self.next(self.end)\n" + END,
         ("conf", "JSON"), options=("--conf", "{no"), status=2,
     ),
+    "a tag too long": Mistake(
+        START + "    self.next(self.end)\n" + END, ("--tag", "500"), options=("--tag", "x" * 501), status=2
+    ),
+    "too many tags": Mistake(
+        START + "    self.next(self.end)\n" + END, ("--tag", "50"), options=tuple(f"--tag={n}" for n in range(51)), status=2
+    ),
+    "an empty tag": Mistake(START + "    self.next(self.end)\n" + END, ("--tag", "empty"), options=("--tag", ""), status=2),
     "an unknown option": Mistake(START + "    self.next(self.end)\n" + END, ("--beta",), options=("--beta", "1"), status=2),
     "no workers": Mistake(START + "    self.next(self.end)\n" + END, ("--max-workers",), options=("--max-workers", "0"), status=2),
     "a step that raises": Mistake(RAISES, ("KeyError: 'absent'", "start"), line=7),
@@ -76,7 +86,10 @@ MISTAKES = {
         "@step\ndef j(self, inputs):\n    len(inputs)\n    self.next(self.end)\n" + END, ("parallel",),
     ),
     "an artifact that cannot be kept": Mistake(
-        START + "    import threading\n    self.lock = [threading.Lock()]\n    self.next(self.end)\n" + END, ("self.lock", "[0]", "lock"),
+        START + "    import threading\n    self.lock = [threading.Lock()]\n    self.next(self.end)\n" + END, ("cannot keep self.lock[0] (a _thread.lock): ", "two leading underscores"),
+    ),
+    "an artifact called as what all flows have": Mistake(
+        START + "    self.input = 1\n    self.next(self.end)\n" + END, ("'input' is an attribute of every flow", "another name"), line=6,
     ),
     "a missing artifact": Mistake(
         START + "    print(self.absent)\n    self.next(self.end)\n" + END, ("no attribute 'absent'",), line=6
@@ -93,7 +106,8 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_in_a_flow(project: Project, mistake: Mistake) -> None:
+def test_a_mistake_in_a_flow(in_project: Callable[[], Project], mistake: Mistake) -> None:
+    project = in_project()
     project.flow(mistake.body)
     done = project.python("flow.py", "run", *mistake.options)
     assert done.returncode == mistake.status, done.stdout + done.stderr
@@ -104,9 +118,7 @@ def test_a_mistake_in_a_flow(project: Project, mistake: Mistake) -> None:
     assert "site-packages/stepwell" not in done.stderr
     assert "/src/stepwell" not in done.stderr
     assert "bug in stepwell" not in done.stderr
-    listed = project.stepwell("ls", "TestFlow")
-    assert "completed" not in listed.stdout
-    assert "running" not in listed.stdout
+    assert all(run.finished and not run.successful for flow in flows() for run in flow)
 
 
 def test_the_traceback_of_a_step_is_the_users_part_only(project: Project) -> None:
@@ -122,8 +134,15 @@ def test_the_traceback_of_a_step_is_the_users_part_only(project: Project) -> Non
     assert all("flow.py" in frame for frame in frames)
 
 
+def test_a_file_that_never_constructs_its_flow_says_what_is_missing(project: Project) -> None:
+    project.write("from stepwell import FlowSpec\n\nclass Idle(FlowSpec):\n    pass\n")
+    done = project.python("flow.py", "run")
+    assert "flow.py defines the flow Idle and ended without running it" in done.stderr
+    assert "Idle()" in done.stderr
+
+
 FILES = {
-    "no file": (None, "no file"),
+    "no file": (None, "Did you mean 'flows.py'?"),
     "no Python": ("def (:\n", "flow.py:1"),
     "no flow": ("x = 1\n", "no flow"),
     "fails on import": ("import absent_module\n", "absent_module"),
@@ -133,6 +152,7 @@ FILES = {
 
 @pytest.mark.parametrize(("source", "says"), FILES.values(), ids=FILES.keys())
 def test_a_file_that_is_no_flow(project: Project, source: str | None, says: str) -> None:
+    project.write("", "flows.py")
     if source is not None:
         project.write(source)
     done = project.stepwell("run", "flow.py")
@@ -150,15 +170,15 @@ def test_what_is_not_built_yet_says_so(project: Project) -> None:
         assert done.returncode == 1
         assert command[0] in done.stderr
         assert "yet" in done.stderr
-    done = project.python("-c", "from stepwell import Deployer")
-    assert "does not have 'Deployer' yet" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "says", "status"),
     [
         (("show", "Absent/1"), "no run 'Absent/1'", 1),
-        (("ls", "Absent"), "no flow 'Absent'", 1),
+        (("ls", "Absent"), "no flow 'Absent' in local@", 1),
+        (("ls",), "Nothing to list: local@", 0),
+        (("ls", "Absent/"), "no flow 'Absent' in local@", 1),
         (("show", "a/b/c/d/e"), "path", 1),
         (("nonsense",), "nonsense", 2),
         (("run",), "Name a flow file", 2),
@@ -170,6 +190,7 @@ def test_a_mistake_on_the_command_line(project: Project, arguments: tuple[str, .
     assert done.returncode == status, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (project.path / ".stepwell").exists()  # runs of folders below would go there
 
 
 def test_a_setting_that_cannot_be_names_its_source(project: Project) -> None:

@@ -7,10 +7,13 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Project
-from meta_client import EmbeddedStore, open_store
+from meta_client import EmbeddedStore, ServiceUnavailable
+from stepwell.caring.reindexing import reindex_run
+from stepwell.execution.stores import stores_at
 
 BODY = """
 class Trap:
@@ -179,20 +182,16 @@ def test_usage_says_who_keeps_how_much(kept: Project) -> None:
     assert "(none)" in kept.stepwell("usage", "--by", "project").stdout
 
 
-def test_metadata_that_got_lost_is_told_again(kept: Project) -> None:
+def test_metadata_that_got_lost_is_told_again_with_the_numbers_of_the_runs(kept: Project) -> None:
     again = kept.python("flow.py", "resume", "end", "--origin-run-id", "1", "--run-id", "named")
     assert again.returncode == 0, again.stderr
-    url = f"sqlite:///{kept.path / '.stepwell' / 'metadata.db'}"
+    before = kept.stepwell("ls", "TestFlow").stdout
     (kept.path / ".stepwell" / "metadata.db").unlink()
-    with open_store(url) as store:
-        store.create_run(
-            "TestFlow", user="tester", system_tags=["user:tester", "stepwell_version:0"]
-        )  # run 1, and no more
     done = kept.stepwell("reindex")
-    assert done.returncode == 1
-    assert "TestFlow/2" in done.stderr  # its number is not ours to give
-    assert done.stdout.startswith("3 runs read; the metadata store was told of 4 tasks")
-    with open_store(url) as store:
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 runs read; the metadata store was told of 6 tasks")
+    assert kept.stepwell("ls", "TestFlow").stdout == before
+    with EmbeddedStore(kept.path / ".stepwell" / "metadata.db") as store:
         assert [step.step_name for step in store.list_steps("TestFlow", 1)] == ["start", "end"]
         (task,) = store.list_tasks("TestFlow", "named", "start")
         assert {one.name for one in store.list_artifacts(task)} >= {"own", "shared", "seed", "limit"}
@@ -200,7 +199,38 @@ def test_metadata_that_got_lost_is_told_again(kept: Project) -> None:
         assert {one.field_name: one.value for one in metadata}["attempt_ok"] == "True"
         kept.stepwell("reindex")
         assert store.list_metadata(task) == metadata
+    kept.run("--run-id-file", "id")
+    assert int((kept.path / "id").read_text()) > 2, "a new run takes no number that was given"
     assert not (kept.path / "sprung").exists()
+
+
+class Away(EmbeddedStore):
+    """A metadata store that takes nothing."""
+
+    def register_many(self, records: Any) -> None:
+        raise ServiceUnavailable("http://away", "it does not answer")
+
+
+def test_the_mark_of_an_untold_history_goes_when_all_is_told_and_no_sooner(kept: Project) -> None:
+    folder = kept.path / ".stepwell"
+    mark = folder / "flows" / "TestFlow" / "runs" / "1" / "untold.json"
+    mark.write_text("{}")
+    (folder / "metadata.db").unlink()
+    with Away(folder / "away.db") as away, pytest.raises(ServiceUnavailable):
+        reindex_run(stores_at(str(folder)), away, "TestFlow", "1")
+    assert mark.exists()
+    assert kept.stepwell("reindex").returncode == 0
+    assert not mark.exists()
+
+
+def test_metadata_is_told_of_runs_whose_number_another_flow_has_been_given(kept: Project) -> None:
+    (kept.path / ".stepwell" / "metadata.db").unlink()
+    with EmbeddedStore(kept.path / ".stepwell" / "metadata.db") as store:
+        for _ in range(2):
+            store.create_run("Another")
+        assert kept.stepwell("reindex").returncode == 0
+        assert {str(run.run_id) for run in store.list_runs("TestFlow")} == {"2", "1"}
+    assert kept.client("print(Run('TestFlow/1').successful, Run('TestFlow/2').data.seed)") == "True 2"
 
 
 def test_runs_are_listed_by_tag_and_state_also_those_whose_scheduler_fell_silent(kept: Project) -> None:

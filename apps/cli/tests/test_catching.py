@@ -135,3 +135,24 @@ def test_a_step_that_has_to_decide_cannot_be_caught(project: Project, kind: str)
     assert done.returncode == 1
     assert "flow.py:6: @catch on step 'start'" in done.stderr
     assert kind in done.stderr
+
+
+def test_a_step_may_read_what_a_decorator_on_the_command_line_assigns(project: Project) -> None:
+    project.flow(
+        """
+        @step
+        def start(self):
+            if not current.retry_count:
+                raise RuntimeError("caught")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print("said", self.failure.exception)
+        """
+    )
+    done = project.python("flow.py", "--with", "catch:var=failure,print_exception=false", "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "said" in done.stdout
+    assert project.python("flow.py", "--with", "catch:var=failure", "check").returncode == 0
+    assert "self.failure" in project.python("flow.py", "check").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import Project
@@ -31,9 +32,13 @@ def end(self):
 
 def test_a_valid_flow_is_said_to_be_one(project: Project) -> None:
     project.flow(BODY)
-    for command in (["check"], []):
+    for command, next_step in (
+        (["check"], ""),
+        ([], "Run it: python flow.py run; all it can do: python flow.py --help\n"),
+    ):
         done = project.python("flow.py", *command)
         assert (done.returncode, done.stdout) == (0, "TestFlow is a valid flow of 4 steps.\n")
+        assert done.stderr == next_step
     assert not (project.path / ".stepwell").exists()
 
 
@@ -63,3 +68,16 @@ def test_the_graph_is_drawn(project: Project, form: str, holds: str) -> None:
     done = project.python("flow.py", "graph", "--format", form)
     assert done.returncode == 0, done.stderr
     assert holds in done.stdout
+
+
+def test_an_svg_is_drawn_by_graphviz_where_it_is(project: Project, tmp_path: Path) -> None:
+    project.flow(BODY)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    absent = project.python("flow.py", "graph", "--format", "svg", PATH=str(programs))
+    assert absent.returncode == 1
+    assert "'dot' is not on the PATH" in absent.stderr
+    (programs / "dot").write_text('#!/bin/sh\necho "<svg>"\nexec /bin/cat\n')
+    (programs / "dot").chmod(0o755)
+    drawn = project.python("flow.py", "graph", "--format", "svg", PATH=str(programs))
+    assert drawn.stdout.startswith("<svg>\ndigraph"), drawn.stderr

@@ -12,6 +12,7 @@ from conftest import Project
 @pytest.fixture
 def ran(in_project: Callable[[], Project], libraries_here: None) -> Project:
     """A project whose run 1 has a code package, as one with jobs has, and whose run 2 has none."""
+    from stepwell.config import load_settings
     from stepwell.deploying.package import upload_package
     from stepwell.execution.records import encode, read_run
     from stepwell.execution.stores import stores_at
@@ -22,7 +23,7 @@ def ran(in_project: Callable[[], Project], libraries_here: None) -> Project:
     project.run()
     project.run()
     stores = stores_at(str(project.path / ".stepwell"))
-    digest, url = upload_package(file, stores)
+    digest, url = upload_package(file, stores, load_settings())
     claim = attrs.evolve(read_run(stores.records, "TestFlow", "1"), package=digest, package_url=url)
     stores.records.replace("flows/TestFlow/runs/1/run.json", encode(claim))
     return project

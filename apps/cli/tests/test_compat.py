@@ -37,7 +37,7 @@ def test_a_flow_that_imports_the_old_name_runs(project: Project, options: tuple[
     assert "TestFlow 1 as ever" in project.run(*options).stdout
 
 
-@pytest.mark.parametrize("name", ["card", "S3", "FlowMutator"])
+@pytest.mark.parametrize("name", ["card", "S3", "conda"])
 def test_what_is_not_there_fails_at_its_import(project: Project, name: str) -> None:
     project.write(FLOW.replace("Parameter, catch", f"Parameter, {name}, catch"))
     done = project.python("flow.py", "check")

@@ -68,7 +68,7 @@ def test_a_task_spec_comes_in_on_standard_input(project: Project) -> None:
     run_id = project.python("flow.py", "init").stdout.strip()
     command = [sys.executable, "flow.py", "step"]
     spec = TaskSpec("TestFlow", run_id, "start", "t0", user="tester").to_json()
-    done = subprocess.run(command, input=spec, cwd=project.path, env=project.environment, text=True, timeout=60)
+    done = subprocess.run(command, input=spec, cwd=project.path, env=project.environment, text=True, timeout=120)
     assert done.returncode == 0
     assert project.client(f"print(Run('TestFlow/{run_id}')['start'].task.data.items)") == "[1, 2, 3]"
 

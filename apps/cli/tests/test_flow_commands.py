@@ -59,6 +59,13 @@ def test_dump_writes_the_pickle_that_scripts_read(ran: Project) -> None:
     assert pickle.loads((ran.path / "values.pkl").read_bytes()) == {"1/start/t0": {"items": [1, 2]}}
 
 
+def test_an_artifact_or_an_attempt_that_no_task_has_is_an_error(ran: Project) -> None:
+    done = flow(ran, "dump", "1/start", "--include", "itms")
+    assert (done.returncode, done.stderr) == (1, "TestFlow/1/start has no artifact 'itms'. Did you mean 'items'?\n")
+    done = flow(ran, "logs", "1/each", "--attempt", "2")
+    assert (done.returncode, "has had no attempt 2: the last one was 1" in done.stderr) == (1, True)
+
+
 def test_dump_prints_and_cuts(ran: Project) -> None:
     lines = flow(ran, "dump", "1/start/t0", "--max-value-size", "10").stdout.splitlines()
     assert lines == ["TestFlow/1/start/t0:", "    items = [1, 2]", "    long = 'xxxxxxxxx ..."]
@@ -85,15 +92,15 @@ def test_logs_since_a_moment(ran: Project) -> None:
 
 
 def test_logs_follow_a_run_to_its_end_through_all_attempts(project: Project) -> None:
-    project.flow(BODY.replace('    print("each"', '    import time; time.sleep(1.5)\n    print("each"'))
+    project.flow(BODY.replace('    print("each"', '    import time; time.sleep(0.7)\n    print("each"'))
     process = subprocess.Popen(
         [sys.executable, "flow.py", "run"], cwd=project.path, env=project.environment, stdout=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while project.stepwell("show", "TestFlow/1").returncode:
         assert time.monotonic() < deadline
     followed = project.stepwell("logs", "TestFlow/1", "--follow", "--stdout")
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert sorted(followed.stdout.splitlines()) == [
         "[TestFlow/1/each/t0] each 1",
         "[TestFlow/1/each/t1] each 2",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 
 from conftest import Project
+from stepwell.deploying.production_version import Version, keep_version
+from stepwell.execution.stores import stores_at
 
 FLOW = """
 import os
@@ -32,8 +34,16 @@ if __name__ == "__main__":
 OPTIONS = '{"added": ["catch:var=failure", "retry:times=1"], "production": true}'
 
 
+VERSION = Version(
+    flow="TestFlow", machine="test", machine_arn="arn:aws:states:here:1:stateMachine:test", package="none",
+    user="tester", token="t", environment={"STEPWELL_PACKAGE_URL": "none"},
+)  # fmt: skip
+
+
 def job(project: Project, step: str, attempt: int) -> subprocess.CompletedProcess[str]:
     """Run one attempt of a step as its job does."""
+    store = project.path / "store"
+    keep_version(stores_at(str(store)), VERSION)
     return project.python(
         "-c",
         "import sys; from stepwell.deploying.job import main; sys.exit(main('.'))",
@@ -41,7 +51,8 @@ def job(project: Project, step: str, attempt: int) -> subprocess.CompletedProces
         STEPWELL_FLOW_FILE="flow.py",
         STEPWELL_STEP=step,
         STEPWELL_EXECUTION="one",
-        STEPWELL_DATASTORE_ROOT=str(project.path / "store"),
+        STEPWELL_DATASTORE_ROOT=str(store),
+        STEPWELL_DEPLOYMENT=f"{store}/{VERSION.name}",
         STEPWELL_FLOW_OPTIONS=OPTIONS,
         AWS_BATCH_JOB_ATTEMPT=str(attempt),
         COLOUR="blue",

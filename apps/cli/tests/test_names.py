@@ -1,10 +1,11 @@
-"""The public names: all there, and those to come say so."""
+"""The public names: all there, and those that are absent say what to do instead."""
 
 from __future__ import annotations
 
 import stepwell
 from conftest import Project
 from stepwell import exception
+from stepwell.absent import INSTEAD
 from stepwell.errors import StepwellError
 
 
@@ -14,7 +15,7 @@ def test_every_public_name_is_there_and_listed_once() -> None:
     assert dir(stepwell) == sorted(stepwell.__all__)
     for name in stepwell.__all__:
         assert getattr(stepwell, name) is not None
-    assert not stepwell._NOT_BUILT_YET & set(stepwell.__all__)
+    assert not INSTEAD.keys() & set(stepwell.__all__)
 
 
 def test_the_exceptions_of_the_other_name_are_ours() -> None:
@@ -22,8 +23,8 @@ def test_the_exceptions_of_the_other_name_are_ours() -> None:
         assert issubclass(getattr(exception, name), StepwellError)
 
 
-def test_a_name_to_come_says_so_and_another_one_is_unknown(project: Project) -> None:
-    done = project.python("-c", "from stepwell import config_expr")
-    assert "does not have 'config_expr' yet" in done.stderr
-    done = project.python("-c", "from stepwell import absent")
-    assert "cannot import name 'absent'" in done.stderr
+def test_an_absent_name_says_what_to_do_instead_and_another_one_is_unknown(project: Project) -> None:
+    done = project.python("-c", "from stepwell import card")
+    assert "does not have 'card': keep what you would show as artifacts" in done.stderr
+    done = project.python("-c", "from stepwell import absent_name")
+    assert "cannot import name 'absent_name'" in done.stderr

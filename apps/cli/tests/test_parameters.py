@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ from stepwell import IncludeFile, JSONType, Parameter
 from stepwell.api.definition import FlowDefinition, read_flow
 from stepwell.api.loading import load_flow
 from stepwell.api.parameters import ParameterContext
-from stepwell.deploying.production_run import execution_input, save_parameters
+from stepwell.deploying.production_input import execution_input, read_input
+from stepwell.deploying.production_run import run_parameters
+from stepwell.deploying.production_version import Version
 from stepwell.errors import ParameterError
-from stepwell.execution.stores import stores_at
+from stepwell.execution.stores import Stores, stores_at
 
 END = "@step\ndef end(self):\n    pass\n"
 
@@ -35,6 +38,11 @@ END = "@step\ndef end(self):\n    pass\n"
         (Parameter("p", default={"a": 1}), None, {"a": 1}),
         (Parameter("p", type=int, multiple=True), ("1", "2"), (1, 2)),
         (Parameter("p", type=int, multiple=True, default=[3]), (), (3,)),
+        (Parameter("p", multiple=True, default=(3, 4)), ("1", "2"), (1, 2)),
+        (Parameter("p", multiple=True, default=(3, 4)), (), (3, 4)),
+        (Parameter("p", multiple=True, default=[1, 0.5]), ("2",), (2.0,)),
+        (Parameter("p", multiple=True, default=["a"]), ("1",), ("1",)),
+        (Parameter("p", multiple=True, default=()), ("1",), ("1",)),
         (Parameter("p", separator=","), "a,b", ["a", "b"]),
         (Parameter("p", separator=","), ["a", "b"], ["a", "b"]),
         (Parameter("p", separator=",", default="a,b"), None, ["a", "b"]),
@@ -194,18 +202,24 @@ def flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlowDefinition:
     return read_flow(load_flow(file), file)
 
 
+def started(flow: FlowDefinition, stores: Stores, sent: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a run in production, from an execution's input."""
+    version = Version(
+        flow=flow.name, machine="f", machine_arn="arn", package="p", user="ann", token="t", environment={}
+    )  # fmt: skip
+    saved = run_parameters(flow, stores, version, read_input(flow, json.dumps(sent)))
+    return {name: stores.objects.load(one) for name, one in saved.items()}
+
+
 def test_a_run_in_production_gets_files_by_reference(flow: FlowDefinition, tmp_path: Path) -> None:
     stores = stores_at(str(tmp_path / "store"))
     content = "a long text\n" * 100_000
     sent = execution_input(flow, stores, {"text": content, "words": ["a", "b"]})
     assert len(str(sent)) < 1000
-    saved = save_parameters(flow, stores, sent, "production")
-    assert stores.objects.load(saved["text"]) == content
-    assert stores.objects.load(saved["words"]) == ["a", "b"]
-    nothing = save_parameters(flow, stores, execution_input(flow, stores, {"text": None}), "production")
-    assert stores.objects.load(nothing["text"]) is None
+    assert started(flow, stores, sent) == {"text": content, "words": ["a", "b"]}
+    assert started(flow, stores, execution_input(flow, stores, {"text": None}))["text"] is None
 
 
 def test_an_input_with_other_names_is_refused(flow: FlowDefinition, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="text, words"):
-        save_parameters(flow, stores_at(str(tmp_path / "store")), {"wrods": "a"}, "production")
+        started(flow, stores_at(str(tmp_path / "store")), {"wrods": "a"})

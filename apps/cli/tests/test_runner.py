@@ -22,7 +22,8 @@ def start(self):
     print("warned", file=sys.stderr)
     if os.environ.get("FAIL"):
         raise RuntimeError("asked for")
-    time.sleep(float(os.environ.get("SLEEP", 0)))
+    while "HOLD" in os.environ and not os.path.exists(os.environ["HOLD"]):
+        time.sleep(0.02)
     self.all = [self.alpha, list(self.my_words), self.conf]
     self.next(self.end)
 
@@ -65,7 +66,7 @@ def test_a_run_that_fails_says_so_and_can_be_resumed(started: Project, capfd: py
     assert capfd.readouterr() == ("", "")
     with Runner("flow.py", show_output=False) as runner:
         resumed = runner.resume(origin_run_id=failed.run.id)
-        again = runner.resume("end", origin_run_id=resumed.run.id)
+    again = Runner("flow.py", show_output=False).resume("end", origin_run_id=resumed.run.id)  # nobody keeps the Runner
     assert (resumed.run.data.all[0], resumed.run.origin_run_id) == (2, failed.run.id)
     assert again.run["start"].task.origin_pathspec == f"{resumed.run.pathspec}/start/t0"
 
@@ -87,12 +88,13 @@ def test_runs_go_on_in_the_background_and_are_followed(started: Project) -> None
     from stepwell import Runner
 
     async def both() -> None:
-        async with Runner("flow.py", show_output=False, env={"SLEEP": "1"}) as runner:
+        async with Runner("flow.py", show_output=False, env={"HOLD": "go"}) as runner:
             first, second = await runner.async_run(alpha=5), await runner.async_run(alpha=6)
             assert first.status == "running"
             assert {first.run.id, second.run.id} == {"1", "2"}
             with pytest.raises(asyncio.TimeoutError):
                 await first.wait(timeout=0.01)
+            (started.path / "go").touch()
             lines = [line async for _, line in first.stream_log("stdout")]
             assert any(line.endswith("alpha 5") for line in lines)
             await asyncio.gather(first.wait(), second.wait())
@@ -101,8 +103,11 @@ def test_runs_go_on_in_the_background_and_are_followed(started: Project) -> None
     asyncio.run(both())
 
 
-def test_leaving_the_block_ends_what_still_runs(started: Project) -> None:
+def test_leaving_the_block_ends_what_still_runs(started: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from stepwell import Runner
+    from stepwell.running import process
+
+    monkeypatch.setattr(process, "_SECONDS_TO_END", 240)
 
     async def printed(running: ExecutingRun, text: str) -> None:
         async for _, line in running.stream_log("stdout"):
@@ -110,9 +115,9 @@ def test_leaving_the_block_ends_what_still_runs(started: Project) -> None:
                 return
 
     async def leave() -> ExecutingRun:
-        with Runner("flow.py", show_output=False, env={"SLEEP": "60"}) as runner:
+        with Runner("flow.py", show_output=False, env={"HOLD": "never"}) as runner:
             running = await runner.async_run()
-            await asyncio.wait_for(printed(running, "alpha"), 60)
+            await asyncio.wait_for(printed(running, "alpha"), 240)
             assert not running.run.finished
         return running
 

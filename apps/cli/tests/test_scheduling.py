@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from conftest import Project
-from flow_graph import FlowGraph, Foreach, Node, Switch, interpret
+from flow_graph import FlowGraph, Foreach, Node, PlannedTask, Switch, interpret, parse_task_id
 from flow_graph.testing import Decisions, decisions, graphs, source_of
 from hypothesis import HealthCheck, Phase, given, settings
 
 HEADER = """
 import json
-from flow_graph import FlowGraph, parse_task_id
-from flow_graph.testing import Decisions
 from stepwell import FlowSpec, current, step
 
-GRAPH = FlowGraph.from_json({graph!r})
-DECISIONS = Decisions({seed})
-
-
-def place():
-    node = GRAPH[current.step_name]
-    return node, *parse_task_id(current.task_id, GRAPH.foreach_depth(node.name))
+DECIDED = {decided!r}
 
 
 def note(context):
@@ -32,15 +25,8 @@ def note(context):
         file.write(json.dumps([context.spec.step, context.spec.task_id, context.spec.inputs]) + "\\n")
 
 
-def items():
-    node, path, _ = place()
-    return list(range(DECISIONS.cardinality(node.name, path)))
-
-
-def key():
-    node, path, iteration = place()
-    chosen = DECISIONS.choice(node, path, iteration)
-    return next(case.key for case in node.transition.cases if case.target == chosen)
+def decided():
+    return DECIDED[current.step_name, current.task_id]
 
 
 """
@@ -51,15 +37,28 @@ def body(node: Node) -> str:
     said = ["note(self._stepwell_context)", *(["assert len(inputs) > 0"] if node.takes_inputs else [])]
     match node.transition:
         case Foreach(variable=variable):
-            said.append(f"self.{variable} = items()")
+            said.append(f"self.{variable} = list(range(decided()))")
         case Switch(condition=condition):
-            said.append(f"self.{condition} = key()")
+            said.append(f"self.{condition} = decided()")
     return "; ".join(said)
 
 
-def flow_of(graph: FlowGraph, decided: Decisions) -> str:
+def decided_by(graph: FlowGraph, tasks: Iterable[PlannedTask], decisions: Decisions) -> Iterator[tuple[str, str, Any]]:
+    """How many items each task has that splits, and the key that each task chooses that switches, by step and id."""
+    for task in tasks:
+        node = graph[task.step]
+        path, iteration = parse_task_id(task.task_id, graph.foreach_depth(node.name))
+        match node.transition:
+            case Foreach():
+                yield task.step, task.task_id, decisions.cardinality(node.name, path)
+            case Switch(cases=cases):
+                chosen = decisions.choice(node, path, iteration)
+                yield task.step, task.task_id, next(case.key for case in cases if case.target == chosen)
+
+
+def flow_of(graph: FlowGraph, decided: Mapping[tuple[str, str], Any]) -> str:
     source = source_of(graph, {node.name: body(node) for node in graph}, attributes="pass")
-    header = HEADER.format(graph=graph.to_json(), seed=decided.seed)
+    header = HEADER.format(decided=dict(decided))
     return f"{header}{source.replace(f'class {graph.name}:', f'class {graph.name}(FlowSpec):')}\n\n{graph.name}()\n"
 
 
@@ -81,12 +80,11 @@ def tasks_that_ran(directory: Path) -> Iterator[tuple[str, str, tuple[tuple[str,
 )
 @given(graphs(max_depth=2).filter(can_run), decisions())
 def test_a_run_has_the_tasks_of_the_reference_interpreter(graph: FlowGraph, decided: Decisions) -> None:
-    expected = [
-        (task.step, task.task_id, tuple(map(tuple, task.parents)))
-        for task in interpret(graph, *decided.arguments(graph))
-    ]
+    tasks = list(interpret(graph, *decided.arguments(graph)))
+    expected = [(task.step, task.task_id, tuple(map(tuple, task.parents))) for task in tasks]
+    table = {(step, task_id): what for step, task_id, what in decided_by(graph, tasks, decided)}
     with TemporaryDirectory() as directory:
         project = Project(Path(directory))
-        (project.path / "flow.py").write_text(flow_of(graph, decided))
+        (project.path / "flow.py").write_text(flow_of(graph, table))
         project.run("--max-workers", "2")
         assert sorted(tasks_that_ran(project.path)) == sorted(expected)

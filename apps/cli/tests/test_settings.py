@@ -33,6 +33,14 @@ def test_names_of_metaflows_configuration_are_understood(tmp_path: Path, setting
     assert settings(tmp_path, {setting.metaflow[0]: value}).get(setting.name) == value
 
 
+def test_a_user_without_a_home_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert load_settings({}).file == {}
+
+
 def test_a_profile_has_a_file_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "config_prod.json").write_text('{"STEPWELL_USER": "ann"}')
     assert user_name(settings(tmp_path, STEPWELL_PROFILE="prod")) == "ann"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,30 @@ SETTINGS: dict[str, Setting] = {
         Setting("STEPWELL_SERVICE_URL", None, ("METAFLOW_SERVICE_URL",)),
         Setting("STEPWELL_SERVICE_INTERNAL_URL", None, ("METAFLOW_SERVICE_INTERNAL_URL",)),
         Setting("STEPWELL_SERVICE_AUTH_KEY", None, ("METAFLOW_SERVICE_AUTH_KEY",)),
+        Setting("STEPWELL_SERVICE_AUTH_SECRET"),
         Setting("STEPWELL_SERVICE_HEADERS", None, ("METAFLOW_SERVICE_HEADERS",)),
         Setting("STEPWELL_DATASTORE", "local", ("METAFLOW_DEFAULT_DATASTORE",), ("local", "s3")),
-        Setting("STEPWELL_DATASTORE_ROOT", None, ("METAFLOW_DATASTORE_SYSROOT_S3",)),
+        Setting("STEPWELL_DATASTORE_ROOT", None, ("METAFLOW_DATASTORE_SYSROOT_S3", "METAFLOW_DATASTORE_SYSROOT_LOCAL")),
         Setting("STEPWELL_S3_ENDPOINT_URL", None, ("METAFLOW_S3_ENDPOINT_URL",)),
+        Setting(
+            "STEPWELL_S3_SSE", None, ("METAFLOW_S3_SERVER_SIDE_ENCRYPTION",), ("AES256", "aws:kms", "aws:kms:dsse")
+        ),
+        Setting("STEPWELL_S3_KMS_KEY"),
         Setting("STEPWELL_AWS_REGION", None, ()),
         Setting("STEPWELL_AWS_ENDPOINT_URL", None, ()),
         Setting("STEPWELL_BATCH_QUEUE", None, ("METAFLOW_BATCH_JOB_QUEUE",)),
         Setting("STEPWELL_BATCH_IMAGE", None, ("METAFLOW_BATCH_CONTAINER_IMAGE",)),
         Setting("STEPWELL_BATCH_JOB_ROLE", None, ("METAFLOW_ECS_S3_ACCESS_IAM_ROLE",)),
         Setting("STEPWELL_BATCH_EXECUTION_ROLE", None, ("METAFLOW_ECS_FARGATE_EXECUTION_ROLE",)),
+        Setting("STEPWELL_BATCH_TAGS", None, ("METAFLOW_BATCH_DEFAULT_TAGS",)),
         Setting("STEPWELL_BATCH_PIP_INDEX_URL", None, ()),
+        Setting("STEPWELL_BATCH_ARCHITECTURE", "x86_64", (), ("x86_64", "aarch64")),
+        Setting("STEPWELL_PACKAGE_SUFFIXES", None, ("METAFLOW_DEFAULT_PACKAGE_SUFFIXES",)),
         Setting("STEPWELL_SFN_ROLE", None, ("METAFLOW_SFN_IAM_ROLE",)),
+        Setting("STEPWELL_EVENTS_ROLE", None, ("METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE",)),
+        Setting("STEPWELL_EVENT_BUS", None, ()),
+        Setting("STEPWELL_NOTIFY_TOPIC", None, ()),
+        Setting("STEPWELL_NOTIFY_URL", None, ()),
         Setting("STEPWELL_SFN_PREFIX", None, ("METAFLOW_SFN_STATE_MACHINE_PREFIX",)),
         Setting("STEPWELL_SFN_LOG_GROUP", None, ("METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN",)),
     )
@@ -121,13 +134,23 @@ def config_directory(environment: Mapping[str, str]) -> Path:
     given = environment.get("STEPWELL_CONFIG_DIR")
     if given:
         return Path(given)
-    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    base = environment.get("XDG_CONFIG_HOME") or str(_home() / ".config")
     return Path(base) / "stepwell"
 
 
+def _home() -> Path:
+    """The user's directory; for a user that the system does not know, as in a container, one that holds no settings."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.sep)
+
+
 def config_path(environment: Mapping[str, str]) -> Path:
-    """The configuration file of the profile in force."""
+    """The configuration file of the profile in force; raises `SettingsError` for a profile that can name no file."""
     profile = environment.get("STEPWELL_PROFILE")
+    if profile and not re.fullmatch(r"[A-Za-z0-9._-]+", profile):
+        raise SettingsError(f"'{profile}' is no name of a profile: use letters, digits, '.', '_' and '-'")
     return config_directory(environment) / (f"config_{profile}.json" if profile else "config.json")
 
 
@@ -138,6 +161,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
+        if profile := environment.get("STEPWELL_PROFILE"):
+            raise SettingsError(
+                f"There is no settings file {path}, which STEPWELL_PROFILE={profile} asks for.\n"
+                f"Install one: stepwell configure import FILE --profile {profile}"
+            ) from None
         return Settings(environment=environment)
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}") from error
@@ -190,6 +218,21 @@ def local_root(start: Path | None = None) -> Path:
     return start / LOCAL_DIRECTORY
 
 
+def root_of_datastore(place: str) -> str:
+    """The root of a datastore, as people name it: `s3://bucket/prefix`, a `.stepwell`, or the directory that holds one.
+
+    Raises `SettingsError` where there is no such directory.
+    """
+    if place.startswith("s3://"):
+        return place.rstrip("/")
+    directory = Path(place).expanduser()
+    if directory.name != LOCAL_DIRECTORY and (directory / LOCAL_DIRECTORY).is_dir():
+        directory /= LOCAL_DIRECTORY
+    if not directory.is_dir():
+        raise SettingsError(f"There is no datastore {place}: name a directory that holds one, or s3://bucket/prefix")
+    return str(directory.resolve())
+
+
 def datastore_root(settings: Settings) -> str:
     """Where artifacts live: a directory, or `s3://bucket/prefix`; raises `SettingsError` where S3 has no root."""
     root = settings.get("STEPWELL_DATASTORE_ROOT")
@@ -205,6 +248,18 @@ def datastore_root(settings: Settings) -> str:
     return str(local_root())
 
 
+def s3_encryption(settings: Settings) -> dict[str, str]:
+    """How S3 is to encrypt what is written, as options of its requests; a key alone means `aws:kms`."""
+    key = settings.get("STEPWELL_S3_KMS_KEY")
+    way = settings.get("STEPWELL_S3_SSE") or ("aws:kms" if key else None)
+    if key and way == "AES256":
+        raise SettingsError(
+            "STEPWELL_S3_KMS_KEY names a key, which STEPWELL_S3_SSE=AES256 does not use: set it to aws:kms"
+        )
+    given = {"ServerSideEncryption": way, "SSEKMSKeyId": key}
+    return {name: value for name, value in given.items() if value}
+
+
 def metadata_url(settings: Settings) -> str:
     """Where executions are recorded: the service's URL, or `sqlite:///path` beside the local datastore."""
     if settings.get("STEPWELL_METADATA") == "service":
@@ -215,11 +270,20 @@ def metadata_url(settings: Settings) -> str:
 
 
 def service_options(settings: Settings) -> dict[str, Any]:
-    """What the metadata service wants to see besides its URL; raises `SettingsError` for headers that are no JSON object."""
+    """What the metadata service wants to see besides its URL.
+
+    Raises `SettingsError` for headers that are no JSON object, `SecretsError` for a key that cannot be fetched.
+    """
     if settings.get("STEPWELL_METADATA") != "service":
         return {}
     headers = settings.get("STEPWELL_SERVICE_HEADERS")
+    key = settings.get("STEPWELL_SERVICE_AUTH_KEY")
+    secret = settings.get("STEPWELL_SERVICE_AUTH_SECRET")
+    if secret and not key:
+        from stepwell.aws_secrets import service_key
+
+        key = service_key(secret, settings.get("STEPWELL_AWS_REGION"), settings.get("STEPWELL_AWS_ENDPOINT_URL"))
     return {
-        "auth_key": settings.get("STEPWELL_SERVICE_AUTH_KEY"),
+        "auth_key": key,
         "headers": parse_config(headers, "STEPWELL_SERVICE_HEADERS") if headers else None,
     }

@@ -5,6 +5,7 @@ StepwellError
 │   ├── FlowFileError         the file is missing, is no flow, or fails on import
 │   └── InvalidNext           `self.next` was called with something that is no transition
 ├── ParameterError            a parameter's declaration or value
+├── ConfigError               a config's declaration or value, or an expression of configs
 ├── DecoratorError            a decorator's name or attribute
 ├── ArtifactError
 │   ├── UnsavableArtifact     a value that no serializer accepts
@@ -14,8 +15,10 @@ StepwellError
 ├── RecordError               a record is damaged, or from a later version
 ├── SecretsError              a secret that a step needs cannot be had
 ├── SettingsError             a setting is missing or wrong
+├── NotAuthorized             a deployment of somebody else
 ├── RunFailed                 a run ended without success
 ├── RunnerError               a `Runner` could not start a run, or lost it
+├── DeployError               a `Deployer` could not deploy a flow, or operate it
 ├── NotBuiltYet               a capability that this version does not have
 └── ClientError
     ├── NotFound              no such flow, run, step, task or artifact
@@ -26,8 +29,6 @@ StepwellError
 """
 
 from __future__ import annotations
-
-import signal
 
 
 class StepwellError(Exception):
@@ -59,6 +60,12 @@ class InvalidNext(FlowError):
 
 class ParameterError(StepwellError):
     """A parameter's declaration or its value is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(StepwellError):
+    """A config's declaration or its value is wrong, or an expression of configs has no value."""
 
     exit_code = 2
 
@@ -113,6 +120,10 @@ class SettingsError(StepwellError):
     """A setting is missing or wrong."""
 
 
+class NotAuthorized(StepwellError):
+    """Somebody else has deployed what was to be changed, and their production token was not given."""
+
+
 class RunFailed(StepwellError):
     """A run ended without success; the message names the step that failed."""
 
@@ -122,15 +133,19 @@ class RunFailed(StepwellError):
 
 
 class RunInterrupted(RunFailed):
-    """A signal ended a run; a command then exits as programs do that SIGTERM ends, and with 1 after Ctrl-C."""
+    """A signal ended a run; a command then exits as programs do that the signal ends."""
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + number if number == signal.SIGTERM else 1
+        self.exit_code = 128 + number
 
 
 class RunnerError(StepwellError):
     """A `Runner` could not start a run, or cannot tell which it is."""
+
+
+class DeployError(StepwellError):
+    """A `Deployer` could not deploy a flow, or operate what is deployed; the message is what the command said."""
 
 
 class NotBuiltYet(StepwellError):

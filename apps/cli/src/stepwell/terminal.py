@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import signal
 import sys
 import time
 import traceback
@@ -12,7 +15,16 @@ from typing import TextIO, TypeVar
 from stepwell.errors import StepwellError
 
 T = TypeVar("T")
+_OF_AWS = frozenset({"boto3", "botocore", "compute_batch", "sched_sfn"})  # what the extra brings
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REMEDIES = {
+    "ForeignFile": "\nA damaged one can be made anew: move the file away, and have stepwell reindex read the datastore"
+}
 RED, GREEN, DIM = "31", "32", "2"
+
+
+class ReaderGone(Exception):
+    """Whoever read what we print wants no more of it, as `head` does."""
 
 
 def has_colours(stream: TextIO) -> bool:
@@ -28,23 +40,53 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
 def guarded(command: Callable[[], T]) -> T:
     """Run a command; a user's mistake ends it with one message and an exit code, a bug of ours with its traceback."""
     try:
-        return command()
+        _ready_streams()
+        return _written_out(command)
     except KeyboardInterrupt:
-        print("Aborted!", file=sys.stderr)
-        raise SystemExit(1) from None
-    except BrokenPipeError:
-        _silence_stdout()
-        raise SystemExit(141) from None
+        say("Aborted!", sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None
+    except (BrokenPipeError, ReaderGone):
+        _silence(sys.stdout)
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except StepwellError as error:
         say_error(str(error))
         raise SystemExit(error.exit_code) from None
     except Exception as error:
-        if is_librarys(error):
-            say_error(str(error))
+        if isinstance(error, ModuleNotFoundError) and error.name in _OF_AWS:
+            say_error(f"This needs the package '{error.name}', which works with AWS: pip install 'stepwell[aws]'")
             raise SystemExit(1) from None
-        traceback.print_exc()
+        if is_librarys(error):
+            say_error(f"{error}{_REMEDIES.get(type(error).__name__, '')}")
+            raise SystemExit(1) from None
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _silence(sys.stdout)
+            say_error(f"Not all of the output could be written: {error.strerror}")
+            raise SystemExit(1) from None
+        say(traceback.format_exc().rstrip(), sys.stderr)
         say_error("This is a bug in stepwell, not in your flow. Please report it with the traceback above")
         raise SystemExit(70) from None
+
+
+def _ready_streams() -> None:
+    """Give a process that was started without them its streams; text that they cannot encode is escaped."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, descriptor)
+            if null > 2:
+                os.close(null)
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _written_out(command: Callable[[], T]) -> T:
+    """Run a command until all that it printed is written."""
+    try:
+        return command()
+    finally:
+        sys.stdout.flush()
 
 
 def is_librarys(error: BaseException) -> bool:
@@ -53,15 +95,33 @@ def is_librarys(error: BaseException) -> bool:
     return any(cls.__name__ in bases for cls in type(error).__mro__)
 
 
+def say(text: str, stream: TextIO) -> None:
+    """Write a line at once. A reader who went away or a device that is full gets no more, which is no error here."""
+    write(f"{text}\n", stream)
+
+
+def write(text: str, stream: TextIO) -> None:
+    """As `say`, with nothing added."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        _silence(stream)
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            say(f"Warning: nothing more can be shown on stdout: {error.strerror}", sys.stderr)
+
+
 def say_error(message: str) -> None:
     """An error, on stderr."""
-    first, _, rest = message.partition("\n")
-    print(paint(first, RED, sys.stderr), *([rest] if rest else []), sep="\n", file=sys.stderr, flush=True)
+    first, newline, rest = message.partition("\n")
+    say(f"{paint(first, RED, sys.stderr)}{newline}{rest}", sys.stderr)
 
 
-def _silence_stdout() -> None:
-    """The reader of our output went away: do not let the interpreter complain about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _silence(stream: TextIO) -> None:
+    """Let what is written to a stream go nowhere, at the interpreter's end too."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 class ProgressLine:
@@ -69,22 +129,36 @@ class ProgressLine:
 
     def __init__(self, stream: TextIO, enabled: bool = True) -> None:
         self._stream = stream
-        self._active = enabled and stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.is_shown = enabled and stream.isatty() and os.environ.get("TERM") != "dumb"
         self._shown = ""
         self._next = 0.0
 
-    def show(self, text: str) -> None:
-        """Show a text instead of the last one; at most ten times a second."""
+    def show(self, describe: Callable[[], str]) -> None:
+        """Show a text instead of the last one; at most ten times a second, and no more than fits."""
         now = time.monotonic()
-        if self._active and text != self._shown and now >= self._next:
-            width = os.get_terminal_size(self._stream.fileno()).columns or 80
-            self._stream.write(f"\r\x1b[K{text[: width - 1]}")
-            self._stream.flush()
-            self._shown, self._next = text, now + 0.1
+        if not self.is_shown or now < self._next:
+            return
+        self._next = now + 0.1
+        text = fitting(describe(), _columns(self._stream) - 1)
+        if text != self._shown:
+            write(f"\r\x1b[K{text}", self._stream)
+            self._shown = text
 
     def clear(self) -> None:
         """Take the line away, for other output."""
         if self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            write("\r\x1b[K", self._stream)
             self._shown, self._next = "", 0.0
+
+
+def _columns(stream: TextIO) -> int:
+    """How wide a terminal is; 80 where it does not say, or has gone away."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def fitting(text: str, columns: int) -> str:
+    """A text cut to so many columns; an ellipsis says so."""
+    return text if len(text) <= columns else f"{text[: max(columns - 1, 0)]}…"

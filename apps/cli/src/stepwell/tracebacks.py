@@ -8,14 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from stepwell.errors import StepwellError
+import cas_store
 
-_OURS = str(Path(__file__).parent)
+from stepwell.errors import StepwellError
 
 
 def is_ours(file: str) -> bool:
-    """Whether a source file belongs to stepwell."""
+    """Whether a source file belongs to stepwell, or to what it keeps artifacts with."""
     return file.startswith(_OURS)
+
+
+# As code names its file, which in a job may be an archive.
+_OURS = tuple(str(Path(one.__code__.co_filename).parent) for one in (is_ours, cas_store.ObjectStore.save))
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:
@@ -36,11 +40,11 @@ def last_line_in(trace: TracebackType | None, file: str) -> tuple[str, int]:
     return found
 
 
-def without_ours(error: BaseException, trace: TracebackType | None) -> str:
-    """An error with its traceback as Python shows it, our frames left out."""
+def without_ours(error: BaseException, trace: TracebackType | None, chain: bool = True) -> str:
+    """An error with its traceback as Python shows it, our frames left out; `chain` shows what led to it."""
     shown = traceback.TracebackException(type(error), error, trace)
     shown.stack = traceback.StackSummary.from_list([frame for frame in shown.stack if not is_ours(frame.filename)])
-    return "".join(shown.format()).rstrip("\n")
+    return "".join(shown.format(chain=chain)).rstrip("\n")
 
 
 def located(error: StepwellError, file: str) -> str:

@@ -57,6 +57,16 @@ class TaskFacts:
         return _registered("Task", self.pathspec)
 
 
+@attrs.frozen
+class Gang:
+    """Where a task of a gang stands: task 0 of `num_nodes` is in control, and the others find it at `main_ip`."""
+
+    main_ip: str
+    num_nodes: int
+    node_index: int
+    control_task_id: str
+
+
 class Current:
     """Facts about the running task as attributes; outside a task every one of them is None."""
 
@@ -107,7 +117,7 @@ def _registered(kind: str, pathspec: str) -> Any:
 _SECONDS_TO_REGISTER = 10.0
 FACTS = frozenset(
     {field.name for field in attrs.fields(TaskFacts) if field.name not in ("found", "added")}
-    | {"is_running_flow", "pathspec", "namespace", "tempdir", "run", "task", "tags", "graph", "graph_info"}
+    | {"is_running_flow", "pathspec", "namespace", "tempdir", "run", "task", "tags", "graph", "graph_info", "trigger"}
 )
 """What `current` has in every flow."""
 

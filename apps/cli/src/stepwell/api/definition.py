@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 from flow_graph import Finding, FlowGraph, check, read_class, render
 
-from stepwell.api.decorators.base import D, StepDecorator, attached, parse_with
-from stepwell.api.decorators.flows import FD, FlowDecorator, Project, ProjectFacts, attached_to_flow
-from stepwell.api.decorators.kinds import KINDS, Catch, Environment, Retry
+from stepwell.api.assigning import assigning, providing
+from stepwell.api.configs import configs, given_configs, names_of, read_configs
+from stepwell.api.decorators.base import D, StepDecorator, ready
+from stepwell.api.decorators.exit_hooks import ExitHook
+from stepwell.api.decorators.flows import FD, FlowDecorator, Project, ProjectFacts
+from stepwell.api.decorators.kinds import Catch, Environment, Parallel, Retry
+from stepwell.api.decorators.user import UserStepDecorator
+from stepwell.api.expressions import resolve
 from stepwell.api.flowspec import FlowSpec, constants
 from stepwell.api.options import FlowOptions
-from stepwell.api.parameters import Parameter, parameters
+from stepwell.api.parameters import Parameter
+from stepwell.api.plan import FlowPlan, plan_flow, with_options
 from stepwell.errors import DecoratorError, FlowError
 
 
 @attrs.frozen
 class FlowDefinition:
-    """Everything about a flow that does not depend on a run. `file` is absolute; `options` are part of all that is said."""
+    """Everything about a flow that does not depend on a run. `file` is absolute; `options` are part of all that is said.
+
+    `configs` are the values of its configs by attribute; `wrapping` are the decorators that users wrote, the innermost first.
+    """
 
     cls: type[FlowSpec]
     file: Path
@@ -29,6 +39,8 @@ class FlowDefinition:
     constants: Mapping[str, Any]
     decorators: Mapping[str, tuple[StepDecorator, ...]]
     flow_decorators: Mapping[str, FlowDecorator]
+    configs: Mapping[str, Any] = attrs.field(factory=dict)
+    wrapping: Mapping[str, tuple[UserStepDecorator, ...]] = attrs.field(factory=dict)
     options: FlowOptions = attrs.field(factory=FlowOptions)
 
     @property
@@ -64,38 +76,57 @@ class FlowDefinition:
         return {**(environment.vars if environment else {}), **self.options.to_environment()}
 
 
-def read_flow(cls: type[FlowSpec], file: Path, options: FlowOptions | None = None) -> FlowDefinition:
+def read_flow(
+    cls: type[FlowSpec],
+    file: Path,
+    options: FlowOptions | None = None,
+    values: Mapping[str, Any] | None = None,
+    plan: FlowPlan | None = None,
+) -> FlowDefinition:
     """Read a flow's class and check it; raises `FlowError` with every error found, naming file, step and line.
 
-    Raises `DecoratorError` for a decorator that is unknown, or cannot be on the step that it is on.
+    `values` are those of its configs by attribute; without them they are read as the environment says. `plan` is what
+    mutators made of the class, where that is known. Raises `DecoratorError` for a decorator that is unknown, or cannot be on the
+    step that it is on, and `ConfigError`.
     """
-    graph = read_class(cls)
-    findings = check(graph, also=("gang",))
+    options = options or FlowOptions()
+    if values is None:
+        values = read_configs(configs(cls), given_configs(os.environ))
+    names = names_of(configs(cls), values)
+    plan = with_options(plan or plan_flow(cls, names), options.added)
+    graph = planned_graph(cls, plan, options)
+    findings = check(graph)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise FlowError(describe(errors, cls.__name__))
-    options = options or FlowOptions()
-    added = [parse_with(text, KINDS) for text in options.added]
-    decorators = {node.name: _with_added(attached(getattr(cls, node.name)), added) for node in graph}
+    decorators = {name: tuple(ready(one, names) for one in step.decorators) for name, step in plan.steps.items()}
     _check_places(decorators, graph)
     return FlowDefinition(
-        cls=cls,
+        cls=_as_planned(cls, plan),
         file=file,
         graph=graph,
-        parameters=parameters(cls),
-        constants=constants(cls),
+        parameters=plan.parameters,
+        constants=resolve(constants(cls), names),
         decorators=decorators,
-        flow_decorators=attached_to_flow(cls),
+        flow_decorators={name: ready(one, names) for name, one in plan.decorators.items()},
+        configs=values,
+        wrapping={
+            name: tuple(one.ready(names) for one in step.by_user if isinstance(one, UserStepDecorator))
+            for name, step in plan.steps.items()
+        },
         options=options,
     )
 
 
-def _with_added(present: tuple[StepDecorator, ...], added: Iterable[StepDecorator]) -> tuple[StepDecorator, ...]:
-    """A step's decorators, and those for all steps of whose kind it has none."""
-    for decorator in added:
-        if not any(one.name == decorator.name for one in present):
-            present = (*present, decorator)
-    return present
+def planned_graph(cls: type[FlowSpec], plan: FlowPlan, options: FlowOptions) -> FlowGraph:
+    """The graph of a flow's source, whose steps may read what mutators and the command line add."""
+    return providing(assigning(read_class(cls), options.variables), plan.added_parameters())
+
+
+def _as_planned(cls: type[FlowSpec], plan: FlowPlan) -> type[FlowSpec]:
+    """The flow's class, or one derived from it where mutators changed its parameters."""
+    changed = plan.changed_parameters()
+    return type(cls.__name__, (cls,), {"__module__": cls.__module__, **changed}) if changed else cls
 
 
 def _check_places(decorators: Mapping[str, tuple[StepDecorator, ...]], graph: FlowGraph) -> None:
@@ -103,6 +134,26 @@ def _check_places(decorators: Mapping[str, tuple[StepDecorator, ...]], graph: Fl
         for decorator in decorators[node.name]:
             if why_not := decorator.why_not_on(node):
                 raise DecoratorError(f"{node.file}:{node.line}: @{decorator.name} on step '{node.name}': {why_not}")
+
+
+def refuse_gangs(flow: FlowDefinition, elsewhere: type[StepDecorator] | None = None) -> None:
+    """Raise `FlowError` where a gang would run elsewhere than on one machine: under this decorator, or (None) anywhere."""
+    for node in flow.graph:
+        if flow.decorator(node.name, Parallel) and (elsewhere is None or flow.decorator(node.name, elsewhere)):
+            raise FlowError(
+                f"{node.file}:{node.line}: step '{node.name}' is @parallel, and the tasks of a gang run on one machine only: "
+                "run this step locally, without @batch and not on AWS Step Functions"
+            )
+
+
+def refuse_exit_hooks(flow: FlowDefinition) -> None:
+    """Raise `FlowError` where something is to be called when a run ends that no process of ours sees through."""
+    if flow.flow_decorator(ExitHook):
+        raise FlowError(
+            f"{flow.file}: flow '{flow.name}' has @exit_hook, which the command calls that sees a run through on one machine: "
+            "on AWS Step Functions, STEPWELL_NOTIFY_TOPIC or STEPWELL_NOTIFY_URL is told of failures, "
+            "and @trigger_on_finish lets a flow follow"
+        )
 
 
 def describe(findings: list[Finding], flow: str) -> str:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from stepwell.api.configs import Config
+from stepwell.api.expressions import Expression
 from stepwell.api.parameters import Parameter
 from stepwell.api.transitions import read_transition
 from stepwell.errors import InvalidNext
@@ -46,6 +48,12 @@ class FlowSpec:
 
     __slots__ = ("__dict__", "__weakref__", "_stepwell_context")
     _stepwell_context: TaskContext
+
+    def __init_subclass__(cls) -> None:
+        from stepwell.api.loading import flow_defined
+
+        super().__init_subclass__()
+        flow_defined(cls)
 
     def __init__(self, use_cli: bool = True) -> None:
         if use_cli:
@@ -113,6 +121,10 @@ class FlowSpec:
                 f"'{name}' is a constant of {type(self).__name__}: class-level attributes and Parameters cannot be "
                 f"changed in a step; assign another name"
             )
+        if name in _OF_ALL_FLOWS:
+            raise AttributeError(
+                f"'{name}' is an attribute of every flow, and cannot be an artifact; assign another name"
+            )
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -126,6 +138,9 @@ class FlowSpec:
         raise TypeError("a flow cannot be an artifact of itself; save the values you need instead of self")
 
 
+_OF_ALL_FLOWS = frozenset(name for name in vars(FlowSpec) if not name.startswith("_"))
+
+
 def is_constant(flow: type, name: str) -> bool:
     """Whether `name` is a class-level value of the flow, which every task sees alike."""
     if name.startswith("_"):
@@ -135,15 +150,15 @@ def is_constant(flow: type, name: str) -> bool:
             return False
         if name in vars(cls):
             value = vars(cls)[name]
-            return isinstance(value, Parameter) or not (callable(value) or hasattr(value, "__get__"))
+            return isinstance(value, (Parameter, Expression)) or not (callable(value) or hasattr(value, "__get__"))
     return False
 
 
 def constants(flow: type) -> dict[str, Any]:
-    """The class-level values of a flow, without its parameters."""
+    """The class-level values of a flow, without its parameters and configs; of an expression of configs, that itself."""
     names = {name for cls in flow.__mro__ if issubclass(cls, FlowSpec) and cls is not FlowSpec for name in vars(cls)}
     return {
         name: getattr(flow, name)
         for name in sorted(names)
-        if is_constant(flow, name) and not isinstance(getattr(flow, name), Parameter)
+        if is_constant(flow, name) and not isinstance(getattr(flow, name), (Parameter, Config))
     }

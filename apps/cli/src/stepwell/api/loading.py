@@ -7,25 +7,50 @@ announces it; when Python runs the file itself, it hands over to the command lin
 
 from __future__ import annotations
 
+import atexit
 import sys
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepwell.errors import FlowFileError, StepwellError
+from stepwell.suggesting import did_you_mean
+from stepwell.terminal import say_error
 from stepwell.tracebacks import located, users_part, without_ours
 
 if TYPE_CHECKING:
     from stepwell.api.flowspec import FlowSpec
 
 _constructed: list[type[FlowSpec]] | None = None
+_handed_over = False
+
+
+def flow_defined(cls: type[FlowSpec]) -> None:
+    """A flow's class was defined: where Python runs its file with a command, tell at the end if nothing constructed it."""
+    if (
+        cls.__module__ == "__main__"
+        and _constructed is None
+        and sys.argv[1:2]
+        and sys.argv[1] in ("run", "resume", "check")
+    ):
+        atexit.register(_tell_of_no_construction, cls, flow_file(cls))
+
+
+def _tell_of_no_construction(cls: type[FlowSpec], file: Path) -> None:
+    if not _handed_over and not hasattr(sys, "last_value"):  # nor did an error end the file before
+        say_error(
+            f"{file} defines the flow {cls.__name__} and ended without running it. Let this be its end:\n\n"
+            f'if __name__ == "__main__":\n    {cls.__name__}()\n\nor run it with: stepwell {sys.argv[1]} {file.name}'
+        )
 
 
 def flow_constructed(cls: type[FlowSpec]) -> None:
     """A flow file constructed its flow: announce it to the loader, or run the command line."""
+    global _handed_over
     if _constructed is not None:
         _constructed.append(cls)
         return
+    _handed_over = True
     from stepwell.commands.flow_cli import main
 
     main(cls, flow_file(cls))
@@ -60,7 +85,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise FlowFileError(f"There is no file {path}") from None
+        beside = [one.name for one in path.parent.glob("*.py")]
+        raise FlowFileError(f"There is no file {path}.{did_you_mean(path.name, beside)}".rstrip(".")) from None
     except IsADirectoryError:
         raise FlowFileError(f"{path} is a directory; name the flow's Python file") from None
     except OSError as error:

@@ -21,6 +21,12 @@ class FlowOptions:
     branch: str | None = None
     production: bool = False
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The artifacts that the added decorators name, as `catch:var=failure` does: they assign them."""
+        pairs = (pair.strip() for text in self.added for pair in text.partition(":")[2].split(","))
+        return tuple(pair.partition("=")[2].strip(' "') for pair in pairs if pair.startswith("var="))
+
     def to_environment(self) -> dict[str, str]:
         """The variable in which a task's interpreter finds them; none where nothing was said."""
         given = {name: value for name, value in attrs.asdict(self).items() if value}

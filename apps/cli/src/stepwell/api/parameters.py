@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from inspect import signature
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from stepwell.api.expressions import Names, is_late, resolve
 from stepwell.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -47,22 +49,23 @@ class JSONType:
 
 @attrs.frozen
 class ParameterContext:
-    """What a default function can ask: for whom and where the value is."""
+    """What a default function can ask: for whom and where the value is, and the flow's configs by name."""
 
     flow_name: str = ""
     user_name: str = ""
     parameter_name: str = ""
     ds_type: str = "local"
     logger: Callable[[str], None] = print
+    configs: Names = attrs.field(factory=dict)
 
 
 class Parameter:
     """A value that a run is started with, as `--name value`; steps read it as an attribute of `self`.
 
-    `type` is `str`, `int`, `float`, `bool` or `JSONType`; without one it is the type of `default`. A callable `default`
-    is called once, when the run starts, with a `ParameterContext` if it takes an argument. `multiple` takes the option several
-    times and gives a tuple; `separator` splits a string into a list. Raises `ParameterError` for a declaration that makes
-    no sense.
+    `type` is `str`, `int`, `float`, `bool` or `JSONType`; without one it is the type of `default`, or of its items with
+    `multiple`. A callable `default` is called once, when the run starts, with a `ParameterContext` if it takes an argument.
+    `multiple` takes the option several times and gives a tuple; `separator` splits a string into a list. Raises
+    `ParameterError` for a declaration that makes no sense.
     """
 
     def __init__(
@@ -84,18 +87,39 @@ class Parameter:
             raise ParameterError(f"The parameter name '{name}' is reserved for an option of `run`; choose another")
         self.name, self.default, self.required, self.help = name, default, required, help
         self.show_default, self.multiple, self.separator = show_default, multiple, separator
-        self.type = type or self._inferred_type()
+        self.type, self.attribute = type, name.replace("-", "_")
+        if not is_late(default):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Find the type out, and check that what was declared fits together."""
+        wanted = self.type
+        self.type = wanted or self._inferred_type()
         if self.type not in TYPES:
-            raise ParameterError(f"Parameter '{name}': type is one of str, int, float, bool, JSONType, not {type!r}")
-        if separator is not None and self.type is not str:
-            raise ParameterError(f"Parameter '{name}': separator needs type=str")
-        self.attribute = name.replace("-", "_")
+            raise ParameterError(
+                f"Parameter '{self.name}': type is one of str, int, float, bool, JSONType, not {wanted!r}"
+            )
+        if self.separator is not None and self.type is not str:
+            raise ParameterError(f"Parameter '{self.name}': separator needs type=str")
+
+    def ready(self, names: Names) -> Parameter:
+        """The parameter itself, or one with what its declaration says of configs; raises `ConfigError`."""
+        late = {field: value for field, value in vars(self).items() if is_late(value)}
+        if not late:
+            return self
+        made = copy.copy(self)
+        vars(made).update(resolve(late, names))
+        made._settle()
+        return made
 
     def _inferred_type(self) -> Any:
         if self.default is None or callable(self.default):
             return str
-        kind = type(self.default)
-        return kind if kind in (str, int, float, bool) else JSONType
+        values = self.default if self.multiple and isinstance(self.default, (list, tuple)) else (self.default,)
+        kinds = {type(value) for value in values} or {str}
+        if kinds == {int, float}:
+            return float
+        return kinds.pop() if len(kinds) == 1 and kinds <= {str, int, float, bool} else JSONType
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         self.attribute = attribute
@@ -140,7 +164,7 @@ class Parameter:
     def _default_value(self, context: ParameterContext | None) -> Any:
         default = self.default
         if callable(default):
-            default = _call_default(self, context)
+            default = call_default(default, self.name, context)
             self._check_type(default)
         if default is None:
             return None
@@ -173,15 +197,15 @@ class Parameter:
 TYPES = (str, int, float, bool, JSONType)
 
 
-def _call_default(parameter: Parameter, context: ParameterContext | None) -> Any:
-    default: Callable[..., Any] = parameter.default
+def call_default(default: Callable[..., Any], name: str, context: ParameterContext | None) -> Any:
+    """What a default function gives, told what it may ask for; raises `ParameterError` where it fails."""
     try:
         if not _takes_argument(default):
             return default()
-        return default(attrs.evolve(context or ParameterContext(), parameter_name=parameter.name))
+        return default(attrs.evolve(context or ParameterContext(), parameter_name=name))
     except Exception as error:
         raise ParameterError(
-            f"Parameter '{parameter.name}': its default function failed with {type(error).__name__}: {error}"
+            f"Parameter '{name}': its default function failed with {type(error).__name__}: {error}"
         ) from error
 
 

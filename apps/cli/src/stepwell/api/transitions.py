@@ -10,15 +10,18 @@ from flow_graph import Node, Outcome
 
 from stepwell.errors import InvalidNext
 
+GANG = "@num_parallel"
+"""What a transition to a gang has in place of the name of a foreach's artifact."""
+
 FORMS = (
-    "use self.next(self.a), self.next(self.a, self.b), self.next(self.a, foreach='items') "
-    "or self.next({value: self.a, ...}, condition='name')"
+    "use self.next(self.a), self.next(self.a, self.b), self.next(self.a, foreach='items'), "
+    "self.next(self.a, num_parallel=4) or self.next({value: self.a, ...}, condition='name')"
 )
 
 
 @attrs.frozen
 class Transition:
-    """What a finished task decided: where to go, and how wide or by which case."""
+    """What a finished task decided: where to go, and how wide or by which case. To a gang, `foreach` is `GANG`."""
 
     targets: tuple[str, ...] = ()
     foreach: str | None = None
@@ -41,17 +44,24 @@ def read_transition(
         return InvalidNext(f"Step '{step}', line {line}: {what}; {FORMS}")
 
     foreach, condition = options.pop("foreach", None), options.pop("condition", None)
+    nodes = options.pop("num_parallel", None)
     if options:
         raise fail(f"self.next does not know {', '.join(map(repr, sorted(options)))}")
     if not targets:
         raise fail("self.next has no target")
+    if nodes is not None and (foreach is not None or condition is not None):
+        raise fail("num_parallel goes with neither foreach nor condition")
     if condition is not None:
         return _switch(flow, targets, foreach, condition, steps, fail)
     names = tuple(_step_name(target, steps, fail) for target in targets)
-    if foreach is None:
+    if foreach is None and nodes is None:
         return Transition(targets=names)
     if len(names) > 1:
         raise fail("a foreach goes to one step only")
+    if nodes is not None:
+        if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 1:
+            raise fail(f"num_parallel takes how many tasks there are, from 1, not {nodes!r}")
+        return Transition(targets=names, foreach=GANG, cardinality=nodes)
     return Transition(targets=names, foreach=_name(foreach, "foreach", fail), cardinality=_count(flow, foreach, fail))
 
 

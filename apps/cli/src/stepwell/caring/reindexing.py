@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
 import attrs
-from meta_client import Artifact, MetadataStore, Metadatum, NotFound, Step, Task
+from meta_client import Artifact, EmbeddedStore, MetadataStore, Metadatum, NotFound, Step, Task
 from meta_client import Run as RunEntry
 
 from stepwell.caring.walking import StoredRun, read_claim, read_tasks, stored_runs
+from stepwell.errors import RecordError
 from stepwell.execution.history import attempt_history, step_history, task_history
-from stepwell.execution.records import RunRecord, TaskRecord, decode_failure, find_end
+from stepwell.execution.records import (
+    RunRecord,
+    TaskRecord,
+    decode_failure,
+    find_end,
+    read_run,
+    run_directory,
+    untold_name,
+)
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores
 
@@ -31,28 +41,69 @@ class Reindexed:
 def reindex(stores: Stores, metadata: MetadataStore) -> Iterator[Reindexed]:
     """Go through all runs of the datastore. What the metadata store knows stays as it is, so it may be done again."""
     for run in stored_runs(stores.records):
-        claim = read_claim(stores.records, run)
-        end = find_end(stores.records, run.flow, run.run_id)
-        if claim is not None and not (end and end.removed):
-            yield _reindex(stores, metadata, run, claim)
+        try:
+            claim = read_claim(stores.records, run)
+            end = find_end(stores.records, run.flow, run.run_id)
+            if claim is not None and not (end and end.removed):
+                yield _reindex(stores, metadata, run, claim)
+        except RecordError as error:
+            yield Reindexed(run.pathspec, problem=str(error))
+
+
+def reindex_run(stores: Stores, metadata: MetadataStore, flow: str, run_id: str) -> Reindexed:
+    """Go through one run, which somebody has claimed."""
+    claim = read_run(stores.records, flow, run_id)
+    names = tuple(stores.records.names(f"{run_directory(flow, run_id)}/"))
+    return _reindex(stores, metadata, StoredRun(flow, run_id, names), claim)
 
 
 def _reindex(stores: Stores, metadata: MetadataStore, run: StoredRun, claim: RunRecord) -> Reindexed:
     try:
         entry = metadata.get_run(run.flow, run.run_id)
     except NotFound:
-        if run.run_id.isdecimal():
+        if run.run_id.isdecimal() and not isinstance(metadata, EmbeddedStore):
             return Reindexed(
                 run.pathspec,
-                problem="the metadata store does not know the run, and gives numbers itself: it cannot be told",
+                problem="the metadata service does not know the run, and gives numbers itself: it cannot be told",
             )
-        entry = metadata.create_run(
-            run.flow, user=claim.user, tags=claim.tags, system_tags=claim.system_tags, run_id=run.run_id
-        )
-    batch, count = _unknown(stores, metadata, entry, run, claim)
-    if batch:
-        metadata.register_many(batch)
+        entry = _registered(metadata, claim)
+    with _unmarked(stores, run):
+        batch, count = _unknown(stores, metadata, entry, run, claim)
+        if batch:
+            metadata.register_many(batch)
     return Reindexed(run.pathspec, count)
+
+
+@contextlib.contextmanager
+def _unmarked(stores: Stores, run: StoredRun) -> Iterator[None]:
+    """Take away the mark that somebody still has to be told of the run, and put it back where that fails."""
+    mark = untold_name(run.flow, run.run_id)
+    if mark not in run.names:
+        yield
+        return
+    stores.records.delete(mark)  # first: a task that cannot tell of itself meanwhile writes it again
+    try:
+        yield
+    except BaseException:
+        stores.records.replace(mark, b"{}")
+        raise
+
+
+def _registered(metadata: MetadataStore, claim: RunRecord) -> RunEntry:
+    if not isinstance(metadata, EmbeddedStore):
+        return metadata.create_run(
+            claim.flow, user=claim.user, tags=claim.tags, system_tags=claim.system_tags, run_id=claim.run_id
+        )
+    return metadata.restore_run(
+        RunEntry(
+            flow_id=claim.flow,
+            run_id=int(claim.run_id) if claim.run_id.isdecimal() else claim.run_id,
+            user_name=claim.user,
+            ts_epoch=int(claim.created * 1000),
+            tags=claim.tags,
+            system_tags=claim.system_tags,
+        )
+    )
 
 
 def _unknown(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Iterable, Iterator
 
 import attrs
 from cas_store import MissingObject
+from meta_client import MetadataStore, NotFound, ServiceStore
 
 from stepwell.client.objects import Flow, Run
 from stepwell.errors import StepwellError
@@ -37,6 +39,16 @@ def remove(stores: Stores, flow: str, run_id: str, force: bool = False) -> int:
     empty = attrs.evolve(claim, parameters={}, constants={}, package=None, package_url=None)
     stores.records.replace(f"{directory}/run.json", encode(empty))
     return len(names)
+
+
+def forget(metadata: MetadataStore, flow: str, run_id: str) -> None:
+    """Have a metadata service that many share forget a removed run; a store of one's own goes on listing it, as removed.
+
+    Its number stays taken. Raises `meta_client.Unsupported` where the service cannot.
+    """
+    if isinstance(metadata, ServiceStore):
+        with contextlib.suppress(NotFound):
+            metadata.delete_run(flow, run_id)
 
 
 @attrs.frozen

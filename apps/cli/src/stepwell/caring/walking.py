@@ -11,11 +11,15 @@ import attrs
 from cas_store import Backend, Digest, MissingObject, Reference
 
 from stepwell.errors import RecordError
+from stepwell.execution.packs import CLONES, INDEX, read_pack
 from stepwell.execution.records import RunRecord, TaskRecord, decode_run, decode_task, run_directory
+from stepwell.execution.step_records import StepRecords
 
 RUNS, ROOTS = "flows/", "roots/"
 # What lies beside the records that keep something alive.
-_OTHERS = re.compile(r"flows/[^/]+/runs/[^/]+/(ended\.json|[^/]+/[^/]+/[0-9]+\.(log|failed\.json))")
+_OTHERS = re.compile(
+    r"flows/[^/]+/runs/[^/]+/(ended\.json|untold\.json|[^/]+/[^/]+/([0-9]+\.(log|failed\.json)|[0-9a-f]+\.artifacts\.json))"
+)
 
 
 @attrs.frozen
@@ -56,15 +60,28 @@ class StoredRun:
         """The name of the run's claim."""
         return f"{run_directory(self.flow, self.run_id)}/run.json"
 
-    @property
-    def task_names(self) -> list[str]:
-        """The names of its tasks' records."""
-        return [name for name in self.names if is_task(name)]
+    def steps(self, records: Backend) -> Iterator[tuple[StepRecords, list[str]]]:
+        """For each step with finished tasks its records, and the ids of its tasks."""
+        wanted = (name for name in self.names if is_task(name) or is_pack(name))
+        for step, names in groupby(wanted, lambda name: name.split("/")[4]):
+            shelf = StepRecords(records, self.flow, self.run_id, step)
+            of_tasks = [name.split("/")[5] for name in names if is_task(name)]
+            yield shelf, list(dict.fromkeys([*of_tasks, *shelf.taken_over]))
 
 
 def is_task(name: str) -> bool:
     """Whether a name is that of a task's record."""
     return name.startswith(RUNS) and name.endswith("/done.json") and name.count("/") == 6
+
+
+def is_handed_in(name: str) -> bool:
+    """Whether a name is that of a record which a task of a gang handed in."""
+    return name.startswith(RUNS) and name.endswith(".node.json") and name.count("/") == 6
+
+
+def is_pack(name: str) -> bool:
+    """Whether a name is that of a pack of records."""
+    return name.startswith(RUNS) and name.endswith((f"/{INDEX}", f"/{CLONES}")) and name.count("/") == 5
 
 
 def is_claim(name: str) -> bool:
@@ -93,49 +110,63 @@ def read_claim(records: Backend, run: StoredRun) -> RunRecord | None:
 
 def read_tasks(records: Backend, run: StoredRun) -> Iterator[TaskRecord]:
     """The records of a run's finished tasks; raises `RecordError` at one that cannot be read."""
-    for name in run.task_names:
-        try:
-            yield decode_task(records.read(name), name)
-        except MissingObject:  # removed since it was listed
-            continue
+    for shelf, tasks in run.steps(records):
+        for task_id in tasks:
+            if (record := shelf.find(task_id)) is not None:  # else removed since it was listed
+                yield record
 
 
 def held(records: Backend) -> Iterator[Held]:
-    """What every record of the datastore keeps alive; raises `RecordError` at the first that cannot be read."""
+    """What every record of the datastore keeps alive; raises `RecordError` at the first that cannot be read.
+
+    A task's record that its step's index has a copy of is not read once more.
+    """
+    index, packed = "", frozenset[str]()
     for name in chain(records.names(RUNS), records.names(ROOTS)):
-        if (found := held_by(records, name)) is not None:
-            yield found
+        if is_pack(name) and name.endswith(INDEX):
+            index, packed = name.removesuffix(INDEX), frozenset(read_pack(records, name))
+        if not (is_task(name) and name.startswith(index or "/") and name.split("/")[5] in packed):
+            yield from held_by(records, name)
 
 
-def held_by(records: Backend, name: str) -> Held | None:
-    """What one record keeps alive; None for those that keep nothing, such as logs.
+def held_by(records: Backend, name: str) -> list[Held]:
+    """What one record, or each in a pack, keeps alive; nothing for those that keep nothing, such as logs.
 
     Raises `RecordError` for one that cannot be read, or is of no kind that this version knows: it may keep something alive.
     """
     if _OTHERS.fullmatch(name):
-        return None
-    if not (is_claim(name) or is_task(name) or (name.startswith(ROOTS) and name.endswith(".json"))):
+        return []
+    if is_pack(name):
+        return [_held_by_task(decode_task(data, name)) for data in read_pack(records, name).values()]
+    if not (
+        is_claim(name) or is_task(name) or is_handed_in(name) or (name.startswith(ROOTS) and name.endswith(".json"))
+    ):
         raise RecordError(
             f"{name} is no record that this version of stepwell knows: upgrade it, or remove what is not stepwell's"
         )
     try:
         data = records.read(name)
+        if is_task(name) or is_handed_in(name):
+            return [_held_by_task(decode_task(data, name, records))]
     except MissingObject:  # removed since it was listed
-        return None
+        return []
     if is_claim(name):
         run = decode_run(data, name)
-        return Held(f"{run.flow}/{run.run_id}", {**run.constants, **run.parameters}, run.package)
-    if is_task(name):
-        task = decode_task(data, name)
-        return Held(f"{task.flow}/{task.run_id}/{task.step}/{task.task_id}", task.artifacts, task.package)
-    return Held(name, {}, _package_of_root(data, name))
+        return [Held(f"{run.flow}/{run.run_id}", {**run.constants, **run.parameters}, run.package)]
+    return [_held_by_root(data, name)]
 
 
-def _package_of_root(data: bytes, name: str) -> str:
+def _held_by_task(task: TaskRecord) -> Held:
+    return Held(f"{task.flow}/{task.run_id}/{task.step}/{task.task_id}", task.artifacts, task.package)
+
+
+def _held_by_root(data: bytes, name: str) -> Held:
+    """What a deployed version keeps alive: its code, and the values that were decided when it was deployed."""
     try:
         root = json.loads(data)
         if root["format"] != 1:
             raise RecordError(f"{name} has format {root['format']}; upgrade stepwell to read it")
-        return str(root["package"])
-    except (ValueError, KeyError, TypeError) as error:
+        decided = {key: Reference.from_json(value) for key, value in root.get("parameters", {}).items()}
+        return Held(name, decided, str(root["package"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"The record {name} is damaged: {error}") from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import unified_diff
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import attrs
 from cas_store import ContentStore, Digest
@@ -18,18 +20,44 @@ _FLOW = "flow/"
 
 @attrs.frozen
 class Code:
-    """The Python files of a flow's folder, by their path in it. `script_name` is the flow file, `path` names the package."""
+    """The files of a flow's folder, by their path in it. `path` names the package, `info` says of whose run it is.
+
+    `info` has the flow's name, the flow file (`script`), the user, and the versions of Python and stepwell, all texts.
+    """
 
     path: str
-    script_name: str
+    info: Mapping[str, str | None]
     files: Mapping[str, bytes] = attrs.field(repr=False)
+
+    @property
+    def script_name(self) -> str:
+        """The flow file."""
+        return self.info["script"] or ""
 
     @property
     def flowspec(self) -> str:
         """The text of the flow file."""
         return self.files[self.script_name].decode("utf-8", "replace")
 
-    def extract(self, folder: Path) -> int:
+    @property
+    def tarball(self) -> tarfile.TarFile:
+        """The files as an archive, in memory."""
+        memory = io.BytesIO()
+        with tarfile.open(fileobj=memory, mode="w") as archive:
+            for name, data in self.files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        memory.seek(0)
+        return tarfile.open(fileobj=memory)
+
+    def extract(self) -> TemporaryDirectory[str]:
+        """Write the files into a temporary directory, which goes when it is left, or forgotten; its `name` is the path."""
+        folder = TemporaryDirectory(prefix="stepwell-code-")
+        self.save(Path(folder.name))
+        return folder
+
+    def save(self, folder: Path) -> int:
         """Write the files into a new or an empty folder; gives how many there are. Raises `ClientError` where it cannot."""
         if folder.exists() and any(folder.iterdir()):
             raise ClientError(f"The folder {folder} is not empty: name one that is, or that is not there yet")
@@ -51,13 +79,12 @@ class Code:
             yield from unified_diff(old, new, f"run/{name}", f"here/{name}")
 
 
-def read_code(content: ContentStore, package: str, script: str) -> Code:
-    """The flow's part of a code package."""
+def read_code(content: ContentStore, package: str, info: Mapping[str, str | None]) -> Code:
+    """The flow's part of a code package; see `Code` for `info`."""
     files = {}
-    with tarfile.open(fileobj=io.BytesIO(content.get(Digest.parse(package))), mode="r:gz") as archive:
-        for member in archive:
-            name = PurePosixPath(member.name.removeprefix(_FLOW))
-            if member.isfile() and member.name.startswith(_FLOW) and ".." not in name.parts and not name.is_absolute():
-                stream = archive.extractfile(member)
-                files[str(name)] = stream.read() if stream else b""
-    return Code(package, script, files)
+    with zipfile.ZipFile(io.BytesIO(content.get(Digest.parse(package)))) as archive:
+        for member in archive.namelist():
+            name = PurePosixPath(member.removeprefix(_FLOW))
+            if member.startswith(_FLOW) and ".." not in name.parts and not name.is_absolute():
+                files[str(name)] = archive.read(member)
+    return Code(package, info, files)

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import attrs
 from flow_graph import TaskName, parse_task_id, task_id
 
+from stepwell.api.transitions import GANG
 from stepwell.client.scope import datastore, metadata_store
-from stepwell.execution.records import TaskRecord, find_task
+from stepwell.execution.records import TaskRecord
+from stepwell.execution.step_records import StepRecords
 
 
 @attrs.define(eq=False, slots=False)
@@ -20,6 +22,7 @@ class Lineage:
     run_id: str
     _tasks: dict[str, frozenset[str]] = attrs.field(factory=dict, init=False)
     _records: dict[TaskName, TaskRecord | None] = attrs.field(factory=dict, init=False)
+    _shelves: dict[str, StepRecords] = attrs.field(factory=dict, init=False)
     _samples: dict[str, TaskRecord | None] = attrs.field(factory=dict, init=False)
 
     @functools.cached_property
@@ -38,8 +41,14 @@ class Lineage:
         """What a task left; None where it is not done."""
         name = TaskName(step, task)
         if name not in self._records:
-            self._records[name] = find_task(datastore().records, self.flow, self.run_id, step, task)
+            self._records[name] = self.shelf(step).find(task)
         return self._records[name]
+
+    def shelf(self, step: str) -> StepRecords:
+        """The records of a step."""
+        if step not in self._shelves:
+            self._shelves[step] = StepRecords(datastore().records, self.flow, self.run_id, step)
+        return self._shelves[step]
 
     def sample(self, step: str) -> TaskRecord | None:
         """What any task of a step left: what does not differ between them can be read from it."""
@@ -63,6 +72,11 @@ class Lineage:
     def step_parents(self, step: str) -> list[str]:
         """The steps from which tasks came to a step."""
         return [one for one in self.steps if step in self.step_children(one)]
+
+    def is_gang(self, step: str) -> bool:
+        """Whether the tasks of a step ran at once, as `num_parallel` says."""
+        before = (self.sample(one) for one in self.step_parents(step))
+        return any(record is not None and record.transition.foreach == GANG for record in before)
 
     def children(self, step: str, task: str) -> list[TaskName]:
         """The tasks that began with what a task left; none while it is not done."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from meta_client import NotFound as NoSuchRecord
 
+from stepwell.client.missing import missing
 from stepwell.client.scope import get_namespace
 from stepwell.errors import InvalidPathspec, NamespaceMismatch, NotFound
 
@@ -53,15 +54,11 @@ class Node:
         try:
             self._entry = self._look_up()
         except NoSuchRecord:
-            raise NotFound(self._missing()) from None
+            raise NotFound(missing(parts)) from None
         self._check_namespace()
 
     def _look_up(self) -> Entry:
         """What the metadata store knows; raises its `NotFound`."""
-        raise NotImplementedError
-
-    def _missing(self) -> str:
-        """The message for an object that is not there."""
         raise NotImplementedError
 
     def _check_namespace(self) -> None:
@@ -103,6 +100,11 @@ class Node:
     def tags(self) -> frozenset[str]:
         """All tags."""
         return self.user_tags | self.system_tags
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """What a resumed run took this over from; None where there is no such thing."""
+        return None
 
     def is_in_namespace(self) -> bool:
         """Whether the namespace in force shows this object."""

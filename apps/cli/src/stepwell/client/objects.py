@@ -16,16 +16,19 @@ from meta_client import Run as RunEntry
 from meta_client import Step as StepEntry
 from meta_client import Task as TaskEntry
 
+from stepwell.api.trigger import Trigger, read_trigger
 from stepwell.client import foreign
 from stepwell.client.code import Code, read_code
 from stepwell.client.lineage import Lineage, item_order
-from stepwell.client.node import Node, exists, local_time
+from stepwell.client.node import Node, exists, local_time, value_of
 from stepwell.client.scope import datastore, get_namespace, metadata_store
 from stepwell.client.tags import mutate
 from stepwell.client.tasks import DataArtifact, Task
 from stepwell.client.views import ArtifactView
 from stepwell.errors import NotFound
+from stepwell.execution.packs import FEWEST
 from stepwell.execution.records import EndRecord, RunRecord, find_end, find_task, read_run
+from stepwell.execution.step_records import StepRecords
 
 __all__ = ["DataArtifact", "Flow", "Metaflow", "Run", "Step", "Task", "flows"]
 
@@ -58,6 +61,12 @@ class Metaflow:
     def __repr__(self) -> str:
         return "Metaflow()"
 
+    def _repr_html_(self) -> str:
+        """The flows as a notebook shows them."""
+        from stepwell.client.drawing import flows_as_html
+
+        return flows_as_html(self.flows)
+
 
 class Flow(Node):
     """A flow: its runs, newest first."""
@@ -73,9 +82,6 @@ class Flow(Node):
 
     def _look_up(self) -> FlowEntry:
         return metadata_store().get_flow(self.id)
-
-    def _missing(self) -> str:
-        return f"There is no flow '{self.id}' in this metadata store; stepwell ls lists what there is"
 
     def _check_namespace(self) -> None:
         """A flow belongs to everybody; its runs are what a namespace shows or hides."""
@@ -114,6 +120,12 @@ class Flow(Node):
     def _has_runs(self) -> bool:
         return self.latest_run is not None
 
+    def _repr_html_(self) -> str:
+        """The newest runs, as a notebook shows them."""
+        from stepwell.client.drawing import flow_as_html
+
+        return flow_as_html(self)
+
 
 class Run(Node):
     """A run: its steps, its tags, and what its last step left.
@@ -132,9 +144,6 @@ class Run(Node):
 
     def _look_up(self) -> RunEntry:
         return metadata_store().get_run(*self.path_components)
-
-    def _missing(self) -> str:
-        return f"There is no run '{self.pathspec}'; stepwell ls {self.path_components[0]} lists what there is"
 
     @functools.cached_property
     def _claim(self) -> RunRecord:
@@ -210,6 +219,21 @@ class Run(Node):
         return f"{self.path_components[0]}/{self.origin_run_id}" if self.origin_run_id else None
 
     @property
+    def origin_datastore(self) -> str | None:
+        """The root of the datastore that has the run which this one resumed; None where it is the same, or there is none."""
+        return None if self._is_foreign else self._claim.origin_datastore
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """What started the run by itself, in production: a schedule, an event, another run; None where somebody did."""
+        return None if self._is_foreign else read_trigger(self._claim.trigger)
+
+    @property
+    def execution_arn(self) -> str | None:
+        """The execution that the run is, in production; None elsewhere."""
+        return None if self._is_foreign else self._claim.execution_arn
+
+    @property
     def _end(self) -> EndRecord | None:
         return find_end(datastore().records, *self.path_components)
 
@@ -258,7 +282,9 @@ class Run(Node):
         """The code that its jobs ran with; None for a run on one machine, which needs no package of it."""
         if self._claim.package is None:
             return None
-        return read_code(datastore().content, self._claim.package, self._claim.file)
+        known = {name: value_of(self.system_tags, name) for name in ("python_version", "stepwell_version", "runtime")}
+        info = {"flow_name": self._claim.flow, "script": self._claim.file, "user": self._claim.user, **known}
+        return read_code(datastore().content, self._claim.package, info)
 
     @property
     def data(self) -> ArtifactView | None:
@@ -288,15 +314,13 @@ class Step(Node):
     def _look_up(self) -> StepEntry:
         return metadata_store().get_step(*self.path_components)
 
-    def _missing(self) -> str:
-        flow, run_id, step = self.path_components
-        return f"The run {flow}/{run_id} has no step '{step}' (yet): stepwell ls {flow}/{run_id} lists its steps"
-
     def tasks(self, *tags: str) -> Iterator[Task]:
         """The tasks of the step, in item order; none where the run lacks one of the tags."""
         if self.tags.issuperset(tags):
-            for entry in sorted(self._entries(), key=lambda entry: item_order(str(entry.task_id))):
-                yield Task._of(entry, self.path_components[1])
+            entries = self._entries()
+            shelf = StepRecords(datastore().records, *self.path_components) if len(entries) >= FEWEST else None
+            for entry in sorted(entries, key=lambda entry: item_order(str(entry.task_id))):
+                yield Task._of(entry, self.path_components[1], shelf)
 
     def _entries(self) -> list[TaskEntry]:
         return metadata_store().list_tasks(*self.path_components)
@@ -319,6 +343,16 @@ class Step(Node):
             raise NotFound(f"The step {self.pathspec} has no task (yet)")
         return first
 
+    def control_tasks(self, *tags: str) -> Iterator[Task]:
+        """The tasks in control of gangs, one of each; none where the step is of no gang, or the run lacks one of the tags."""
+        if self._lineage.is_gang(self.id):
+            yield from (task for task in self.tasks(*tags) if task.index == 0)
+
+    @property
+    def control_task(self) -> Task | None:
+        """The first task that is in control of a gang; None where the step is of none."""
+        return next(self.control_tasks(), None)
+
     @property
     def finished_at(self) -> dt.datetime | None:
         """When the last of its tasks was done, local time; None while one is not."""
@@ -329,6 +363,12 @@ class Step(Node):
     def environment_info(self) -> dict[str, str]:
         """What its first task ran with: versions of Python and stepwell, the user, the code package if there is one."""
         return self.task.environment_info
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The step from which a resumed run took over the first task of this one; None where that ran itself."""
+        origin = self.task.origin_pathspec
+        return origin.rpartition("/")[0] if origin else None
 
     @property
     def parent_steps(self) -> Iterator[Step]:
@@ -346,3 +386,9 @@ class Step(Node):
     def _lineage(self) -> Lineage:
         flow, run_id, _ = self.path_components
         return Lineage(flow, run_id)
+
+    def _repr_html_(self) -> str:
+        """The first tasks, as a notebook shows them."""
+        from stepwell.client.drawing import step_as_html
+
+        return step_as_html(self)

@@ -25,6 +25,14 @@ def mutate(run: Run, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Run
         raise InvalidTag(f"The tags of {run.pathspec} stay as they are: {error}") from error
 
 
+def check_tags(tags: Collection[str]) -> tuple[str, ...]:
+    """The tags that a run starts with; raises `InvalidTag`."""
+    for tag in tags:
+        check_tag(tag)
+    check_count(set(tags))
+    return tuple(tags)
+
+
 def listed(tags: Iterable[str]) -> list[str]:
     """Tags as a list; one string is one tag."""
     return [tags] if isinstance(tags, str) else list(tags)

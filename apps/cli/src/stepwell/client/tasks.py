@@ -14,7 +14,9 @@ from meta_client import NotFound as NoSuchRecord
 from meta_client import Task as TaskEntry
 
 from stepwell.client import foreign
+from stepwell.client.code import Code
 from stepwell.client.lineage import Lineage
+from stepwell.client.missing import missing
 from stepwell.client.node import Node, local_time, value_of
 from stepwell.client.scope import datastore, metadata_store
 from stepwell.client.views import Artifacts, ArtifactView
@@ -22,6 +24,8 @@ from stepwell.errors import NotFound
 from stepwell.execution.artifacts import load_artifact
 from stepwell.execution.logs import LogLine, log_name, read_log
 from stepwell.execution.records import FailureRecord, TaskRecord, find_failure, find_task
+from stepwell.execution.step_records import StepRecords
+from stepwell.execution.stores import Stores
 
 _MOST_ATTEMPTS = 5
 
@@ -47,14 +51,17 @@ class Task(Node):
     _depth = 4
     _entry: TaskEntry
     _attempt: int | None = None
+    _shelf: StepRecords | None = None
 
     def __init__(self, pathspec: str, attempt: int | None = None) -> None:
         self._attempt = attempt
         super().__init__(pathspec)
 
     @classmethod
-    def _of(cls, entry: TaskEntry, run_id: str) -> Task:
+    def _of(cls, entry: TaskEntry, run_id: str, shelf: StepRecords | None = None) -> Task:
+        """`shelf` is where the records of many tasks of the step are looked up together."""
         task = cls.__new__(cls)
+        task._shelf = shelf
         task.path_components = (entry.flow_id, run_id, entry.step_name, str(entry.task_id))
         task._entry = entry
         return task
@@ -83,12 +90,11 @@ class Task(Node):
             system_tags=run.system_tags,
         )
 
-    def _missing(self) -> str:
-        return f"There is no task '{self.pathspec}' (yet): stepwell ls {'/'.join(self.path_components[:3])} lists them"
-
     @functools.cached_property
     def _done(self) -> TaskRecord | None:
-        return None if self._is_foreign else find_task(datastore().records, *self.path_components)
+        if self._is_foreign:
+            return None
+        return self._shelf.find(self.id) if self._shelf else find_task(datastore().records, *self.path_components)
 
     @property
     def _record(self) -> TaskRecord | None:
@@ -132,12 +138,19 @@ class Task(Node):
 
     @functools.cached_property
     def current_attempt(self) -> int:
-        """The attempt that is looked at, from 0: the one asked for, else the one that was done, else the last that failed."""
+        """The attempt that is looked at, from 0: the one asked for, else the one that was done, else the last that left a trace.
+
+        An attempt that runs leaves its first trace with its log, or when it ends.
+        """
         if self._attempt is not None:
             return self._attempt
         if self._done:
             return self._done.attempt
-        return next((n for n in range(_MOST_ATTEMPTS, -1, -1) if self._failure_of(n)), 0)
+        return next((n for n in range(_MOST_ATTEMPTS, -1, -1) if self._failure_of(n) or self._has_log(n)), 0)
+
+    def _has_log(self, attempt: int) -> bool:
+        flow, run_id, step, task_id = self.path_components
+        return datastore().records.exists(log_name(flow, run_id, step, task_id, attempt))
 
     def _failure_of(self, attempt: int) -> FailureRecord | None:
         flow, run_id, step, task_id = self.path_components
@@ -199,12 +212,21 @@ class Task(Node):
         return {one.name: one.value for one in reversed(self.metadata)}
 
     @property
+    def code(self) -> Code | None:
+        """The code that it ran with, if its run had jobs: see `Run.code`."""
+        code: Code | None = self.parent.parent.code
+        return code
+
+    @property
     def environment_info(self) -> dict[str, str]:
-        """What it ran with: versions of Python and stepwell, the user, the code package if there is one."""
+        """What it ran with: versions of Python and stepwell, the user, the code package if there is one.
+
+        Of one that ran as a job, also `dependencies`: what the code package brought, or that they are of the image.
+        """
         names = ("python_version", "stepwell_version", "metaflow_version", "user", "runtime")
         of_run = {name: value_of(self.system_tags, name) for name in names}
-        of_task = self._record.package if self._record else None
-        return {name: value for name, value in {**of_run, "code_package": of_task}.items() if value is not None}
+        of_task = {"code_package": self._record.package, **self._record.ran_with} if self._record else {}
+        return {name: value for name, value in {**of_run, **of_task}.items() if value is not None}
 
     @property
     def runtime_name(self) -> str | None:
@@ -256,14 +278,20 @@ class Task(Node):
     def loglines(self, stream: str = "", as_unicode: bool = True) -> list[LogLine]:
         """What the task printed, line by line: to "stdout", "stderr", or both; for one that was taken over, when it ran.
 
-        A line is also the pair (time, text); lines are text always, `as_unicode` is accepted for flows that say so. Logs are
-        kept when an attempt ends.
+        A line is also the pair (time, text); lines are text always, `as_unicode` is accepted for flows that say so. Of an
+        attempt that runs, it is what it had printed some seconds ago.
         """
         if self._is_foreign:
             raise foreign.refusal(self.pathspec)
         flow, run_id, step, task_id = (self.origin_pathspec or self.pathspec).split("/")
-        lines = read_log(datastore().records, log_name(flow, run_id, step, task_id, self.current_attempt))
+        lines = read_log(self._printed_in.records, log_name(flow, run_id, step, task_id, self.current_attempt))
         return [line for line in lines if stream in ("", line.stream)]
+
+    @property
+    def _printed_in(self) -> Stores:
+        """The datastore that has the task's log."""
+        root = self._record.origin_datastore if self._record else None
+        return datastore().elsewhere(root) if root else datastore()
 
     @property
     def stdout(self) -> str:
@@ -284,6 +312,12 @@ class Task(Node):
     def stderr_size(self) -> int:
         """How many bytes it printed to standard error."""
         return len(self.stderr.encode())
+
+    def _repr_html_(self) -> str:
+        """How it ended and its artifacts, not loaded, as a notebook shows them."""
+        from stepwell.client.drawing import task_as_html
+
+        return task_as_html(self)
 
 
 class DataArtifact(Node):
@@ -314,13 +348,9 @@ class DataArtifact(Node):
         else:
             reference = self._task._references.get(name)
             if reference is None:
-                raise NotFound(self._missing())
+                raise NotFound(missing(self.path_components))
             self._reference = reference
         return self._task._entry
-
-    def _missing(self) -> str:
-        *task, name = self.path_components
-        return f"The task {'/'.join(task)} has no artifact '{name}'; stepwell show {'/'.join(task)} lists what it has"
 
     def _ours(self) -> Reference:
         if isinstance(self._reference, str):
@@ -331,6 +361,12 @@ class DataArtifact(Node):
     def data(self) -> Any:
         """The value, loaded now."""
         return load_artifact(datastore().objects, self._ours(), self.id)
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The artifact of the task from which a resumed run took this one's over; None where that ran itself."""
+        origin = self._task.origin_pathspec
+        return f"{origin}/{self.id}" if origin else None
 
     @property
     def sha(self) -> str:
@@ -346,3 +382,9 @@ class DataArtifact(Node):
     def finished_at(self) -> dt.datetime | None:
         """When the task that left it was done, local time."""
         return self._task.finished_at
+
+    def _repr_html_(self) -> str:
+        """The value, where it is small, as a notebook shows it."""
+        from stepwell.client.drawing import artifact_as_html
+
+        return artifact_as_html(self)

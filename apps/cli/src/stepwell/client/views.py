@@ -33,7 +33,7 @@ class Artifacts:
     def __getattr__(self, name: str) -> DataArtifact:
         found = object.__getattribute__(self, "_by_name").get(name)
         if found is None:
-            raise AttributeError(f"There is no artifact '{name}'; there are: {', '.join(dir(self))}")
+            raise AttributeError(f"There is no artifact '{name}'; there are: {', '.join(dir(self)) or 'none'}")
         artifact: DataArtifact = found
         return artifact
 
@@ -54,7 +54,9 @@ class ArtifactView:
     def __getattr__(self, name: str) -> Any:
         reference = object.__getattribute__(self, "_references").get(name)
         if reference is None:
-            raise AttributeError(f"The task {self._pathspec} has no artifact '{name}'")
+            raise AttributeError(
+                f"The task {self._pathspec} has no artifact '{name}'; it has: {', '.join(dir(self)) or 'none'}"
+            )
         return load_artifact(datastore().objects, reference, name)
 
     def __contains__(self, name: str) -> bool:

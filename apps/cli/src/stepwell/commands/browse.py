@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.client.states import STATES, listed_state, state_of
+from stepwell.commands.completing import STEP, TASK, paths
+from stepwell.commands.examples import examples
 from stepwell.commands.scoping import everywhere, look_everywhere
 from stepwell.errors import InvalidPathspec
 
 if TYPE_CHECKING:
     from stepwell.client.objects import Run, Task
 
-STATES = ("running", "completed", "failed", "lost", "removed")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
-@click.command("ls", help="List flows; the runs of FLOW, newest first; or what FLOW/RUN, FLOW/RUN/STEP holds.")
-@click.argument("pathspec", default="")
+@click.command(
+    "ls",
+    help="List flows; the runs of FLOW, newest first; or what FLOW/RUN, FLOW/RUN/STEP holds.",
+    epilog=examples(
+        "stepwell ls",
+        "stepwell ls Squares --status failed --limit 5",
+        "stepwell ls Squares/3",
+        "stepwell ls Squares --all --json",
+    ),
+)
+@click.argument("pathspec", default="", shell_complete=paths(STEP))
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Runs to list.")
 @click.option("--tag", "tags", multiple=True, help="Only runs with this tag; may be repeated.")
 @click.option("--status", type=click.Choice(STATES), help="Only runs in this state.")
@@ -27,12 +39,27 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one 
 @as_json
 def ls(pathspec: str, limit: int, tags: tuple[str, ...], status: str | None, everywhere: bool, as_json: bool) -> None:
     """List one level of what there is."""
+    pathspec = pathspec.rstrip("/")
     if (tags or status) and (not pathspec or "/" in pathspec):
         raise click.UsageError("--tag and --status choose among the runs of a flow: name FLOW")
     if everywhere:
         look_everywhere()
+    is_empty = True
     for row in _rows(pathspec, limit, tags, status):
-        print(json.dumps(row) if as_json else "  ".join(str(value) for value in row.values()))
+        is_empty = False
+        print(json.dumps(row) if as_json else "  ".join(str(value) for value in row.values()).rstrip())
+    if is_empty and not as_json:
+        _say_where_nothing_is()
+
+
+def _say_where_nothing_is() -> None:
+    from stepwell.client.missing import untold
+    from stepwell.client.scope import get_metadata, get_namespace, metadata_store
+
+    scope = get_namespace()
+    whose = f" in the namespace {scope}; --all looks in every one" if scope else ""
+    elsewhere = "." + told if not metadata_store().list_flows() and (told := untold()) else whose
+    print(f"Nothing to list: {get_metadata()} has none{elsewhere}", file=sys.stderr)
 
 
 def _rows(pathspec: str, limit: int, tags: tuple[str, ...], status: str | None) -> Iterator[dict[str, Any]]:
@@ -57,35 +84,29 @@ def _rows(pathspec: str, limit: int, tags: tuple[str, ...], status: str | None) 
 def _run_row(run: Run) -> dict[str, Any]:
     return {
         "run": run.pathspec,
-        "status": _status(run),
+        "status": listed_state(run),
         "created": run.created_at.isoformat(" ", "seconds"),
         "tags": " ".join(sorted(run.user_tags)),
     }
 
 
 def _task_row(task: Task) -> dict[str, Any]:
-    return {"task": task.pathspec, "status": _status(task)}
+    return {"task": task.pathspec, "status": listed_state(task)}
 
 
-def _status(of: Run | Task) -> str:
-    from stepwell.client.objects import Run
-
-    if isinstance(of, Run) and (of.removed or of.lost):
-        return "removed" if of.removed else "lost"
-    if of.successful:
-        return "completed"
-    return "failed" if of.finished else "running"
-
-
-@click.command("show", help="Show FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK.")
-@click.argument("pathspec")
+@click.command(
+    "show",
+    help="Show FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK.",
+    epilog=examples("stepwell show Squares/3", "stepwell show Squares/3/square/t2"),
+)
+@click.argument("pathspec", shell_complete=paths(TASK))
 @everywhere
 @as_json
 def show(pathspec: str, everywhere: bool, as_json: bool) -> None:
     """Show one object."""
     if everywhere:
         look_everywhere()
-    facts = _facts(pathspec)
+    facts = _facts(pathspec.rstrip("/"))
     if as_json:
         print(json.dumps(facts))
         return
@@ -106,7 +127,7 @@ def _facts(pathspec: str) -> dict[str, Any]:
     finished = run.finished_at
     return {
         "run": run.pathspec,
-        "status": _status(run),
+        "status": state_of(run),
         "created": run.created_at.isoformat(" ", "seconds"),
         "finished": finished.isoformat(" ", "seconds") if finished else "",
         "steps": [step.id for step in reversed(list(run))],
@@ -119,8 +140,21 @@ def _task_facts(task: Task) -> dict[str, Any]:
     failure = task.exception
     return {
         "task": task.pathspec,
-        "status": _status(task),
+        "status": state_of(task),
         "attempt": task.current_attempt,
         "artifacts": [artifact.id for artifact in task.artifacts],
+        **_versions(task),
         **({"failure": failure.message} if failure else {}),
     }
+
+
+def _versions(task: Task) -> dict[str, str]:
+    """What it ran with, where that is known."""
+    ran_with = {**task.environment_info, "image": task.metadata_dict.get("aws-batch-container-image")}
+    names = {
+        "python_version": "python",
+        "stepwell_version": "stepwell",
+        "image": "image",
+        "dependencies": "dependencies",
+    }
+    return {shown: value for name, shown in names.items() if (value := ran_with.get(name))}

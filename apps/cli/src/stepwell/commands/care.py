@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepwell.commands.completing import RUN, paths
+from stepwell.commands.examples import examples
 from stepwell.commands.scoping import everywhere, look_everywhere
 from stepwell.commands.times import read_age
-from stepwell.errors import InvalidPathspec, NotFound
+from stepwell.errors import InvalidPathspec, NotFound, StepwellError
 from stepwell.terminal import ProgressLine
+from stepwell.units import counted, size
 
 if TYPE_CHECKING:
     from cas_store import Progress
@@ -22,8 +25,12 @@ if TYPE_CHECKING:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.command("rm", help="Remove runs, as FLOW/RUN. What only they hold is deleted by the next gc.")
-@click.argument("pathspecs", nargs=-1, required=True, metavar="FLOW/RUN...")
+@click.command(
+    "rm",
+    help="Remove runs, as FLOW/RUN. What only they hold is deleted by the next gc.",
+    epilog=examples("stepwell rm Squares/3 Squares/4", "stepwell rm Squares/5 --force"),
+)
+@click.argument("pathspecs", nargs=-1, required=True, metavar="FLOW/RUN...", shell_complete=paths(RUN))
 @click.option("--force", is_flag=True, help="Also one that has not ended: a killed one; a running one would break.")
 @everywhere
 def rm(pathspecs: tuple[str, ...], force: bool, everywhere: bool) -> None:
@@ -32,29 +39,53 @@ def rm(pathspecs: tuple[str, ...], force: bool, everywhere: bool) -> None:
 
     if everywhere:
         look_everywhere()
-    for pathspec in pathspecs:
-        if pathspec.count("/") != 1:
-            raise InvalidPathspec(f"'{pathspec}' is no run: name FLOW/RUN")
-        _remove(Run(pathspec).pathspec, force)
+    with _removing() as remove:
+        for pathspec in pathspecs:
+            if pathspec.count("/") != 1:
+                raise InvalidPathspec(f"'{pathspec}' is no run: name FLOW/RUN")
+            remove(Run(pathspec).pathspec, force)
 
 
-def _remove(pathspec: str, force: bool = False) -> None:
+@contextlib.contextmanager
+def _removing() -> Iterator[Callable[[str, bool], None]]:
+    """Removes runs and says so; raises `StepwellError` in the end where the metadata service could not forget some."""
     from cas_store import MissingObject
+    from meta_client import Unsupported
 
-    from stepwell.caring.removing import remove
-    from stepwell.client.scope import datastore
+    from stepwell.caring.removing import forget, remove
+    from stepwell.client.scope import datastore, metadata_store
 
-    flow, run_id = pathspec.split("/")
-    try:
-        count = remove(datastore(), flow, run_id, force)
-    except MissingObject:
-        raise NotFound(
-            f"The run {pathspec} is not in the datastore {datastore().root}: there is nothing to remove"
-        ) from None
-    print(f"Removed {pathspec}: {count} records and logs")
+    remembered: list[str] = []
+
+    def remove_one(pathspec: str, force: bool) -> None:
+        flow, run_id = pathspec.split("/")
+        try:
+            count = remove(datastore(), flow, run_id, force)
+        except MissingObject:
+            raise NotFound(
+                f"The run {pathspec} is not in the datastore {datastore().root}: there is nothing to remove"
+            ) from None
+        print(f"Removed {pathspec}: {count} records and logs")
+        try:
+            forget(metadata_store(), flow, run_id)
+        except Unsupported as error:
+            remembered.append(f"{pathspec} ({error})")
+
+    yield remove_one
+    if remembered:
+        raise StepwellError(
+            f"The metadata service cannot delete runs and goes on listing {len(remembered)} of them, as removed: {remembered[0]}"
+        )
 
 
-@click.command("prune", help="Remove the runs of FLOW, or of all flows, that no --older-than or --keep keeps.")
+@click.command(
+    "prune",
+    help="Remove the runs of FLOW, or of all flows, that no --older-than or --keep keeps.",
+    epilog=examples(
+        "stepwell prune --older-than 90d --keep-last 10 --dry-run",
+        "stepwell prune Squares --keep-last 3 --keep-tag release",
+    ),
+)
 @click.argument("flow", required=False)
 @click.option("--older-than", callback=read_age, metavar="AGE", help="Only those older than 90s, 10m, 2h, 30d, 4w.")
 @click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Keep the newest N of each flow.")
@@ -81,16 +112,21 @@ def prune(
         look_everywhere()
     keep = Keep(older_than, keep_last or 0, frozenset(keep_tags))
     chosen = list(prunable([Flow(flow)] if flow else flows(), keep))
-    for run in chosen:
-        if dry_run:
-            print(f"Would remove {run.pathspec}, of {run.created_at.isoformat(' ', 'seconds')}")
-        else:
-            _remove(run.pathspec)
+    with _removing() as remove:
+        for run in chosen:
+            if dry_run:
+                print(f"Would remove {run.pathspec}, of {run.created_at.isoformat(' ', 'seconds')}")
+            else:
+                remove(run.pathspec, False)
     if not chosen:
         print("There is nothing to remove.")
 
 
-@click.command("gc", help="Delete the objects that no run and no deployment needs any more. To be run daily.")
+@click.command(
+    "gc",
+    help="Delete the objects that no run and no deployment needs any more. To be run daily.",
+    epilog=examples("stepwell gc --dry-run", "stepwell gc"),
+)
 @click.option(
     "--grace",
     default="1d",
@@ -109,7 +145,7 @@ def gc(grace: dt.timedelta, dry_run: bool, resume: bool, as_json: bool) -> None:
     from stepwell.caring.collecting import collect
     from stepwell.client.scope import datastore
 
-    with _progress() as watch:
+    with shown_progress() as watch:
         report = collect(datastore(), grace, dry_run, resume, watch)
     if as_json:
         print(json.dumps(attrs.asdict(report), default=str))
@@ -121,7 +157,11 @@ def gc(grace: dt.timedelta, dry_run: bool, resume: bool, as_json: bool) -> None:
         print(f"Condemned {report.condemned:,} objects of {size(report.condemned_bytes)}{due}")
 
 
-@click.command("fsck", help="Read and verify everything in the datastore; exits with 1 where something is wrong.")
+@click.command(
+    "fsck",
+    help="Read and verify everything in the datastore; exits with 1 where something is wrong.",
+    epilog=examples("stepwell fsck", "stepwell fsck --quarantine --remove-leftovers 2d"),
+)
 @click.option("--quarantine", is_flag=True, help="Move damaged objects aside, so that saving the same mends them.")
 @click.option("--remove-leftovers", callback=read_age, metavar="AGE", help="Delete what killed writers left, if older.")
 def fsck(quarantine: bool, remove_leftovers: dt.timedelta | None) -> None:
@@ -129,7 +169,7 @@ def fsck(quarantine: bool, remove_leftovers: dt.timedelta | None) -> None:
     from stepwell.caring.checking import check
     from stepwell.client.scope import datastore
 
-    with _progress() as watch:
+    with shown_progress() as watch:
         found = check(datastore(), quarantine, remove_leftovers, watch)
     for digest, what in found.objects.damaged.items():
         print(f"damaged: {digest}: {what}")
@@ -147,11 +187,17 @@ def fsck(quarantine: bool, remove_leftovers: dt.timedelta | None) -> None:
     if found.objects.leftovers:
         left, gone = len(found.objects.leftovers), len(found.objects.removed)
         print(f"{left:,} leftovers of killed writers, {gone:,} of them removed; they do no harm")
+    if found.yet_to_come:
+        print(f"{found.yet_to_come:,} more objects are in other datastores, and come here when they are first used")
     if not found.ok:
         raise SystemExit(1)
 
 
-@click.command("usage", help="Show who keeps how much in the datastore.")
+@click.command(
+    "usage",
+    help="Show who keeps how much in the datastore.",
+    epilog=examples("stepwell usage", "stepwell usage --by user --json"),
+)
 @click.option("--by", type=click.Choice(["flow", "user", "project"]), default="flow", show_default=True)
 @as_json
 def usage(by: str, as_json: bool) -> None:
@@ -160,7 +206,7 @@ def usage(by: str, as_json: bool) -> None:
     from stepwell.client.scope import datastore
 
     found = shares(datastore(), by)
-    with _progress() as watch:
+    with shown_progress() as watch:
         store = datastore().content.usage(progress=watch)
     if as_json:
         for name, share in found.items():
@@ -169,18 +215,26 @@ def usage(by: str, as_json: bool) -> None:
         return
     width = max(map(len, found), default=0)
     for name, share in found.items():
-        print(f"{name:{width}}  {size(share.size_bytes):>10}  {share.runs:,} runs, {share.tasks:,} tasks")
-    print(f"The store keeps {store.objects:,} objects of {size(store.logical_bytes)} in {size(store.stored_bytes)}.")
+        print(
+            f"{name:{width}}  {size(share.size_bytes):>10}  {counted(share.runs, 'run')}, {counted(share.tasks, 'task')}"
+        )
+    print(
+        f"The store keeps {counted(store.objects, 'object')} of {size(store.logical_bytes)} in {size(store.stored_bytes)}."
+    )
 
 
-@click.command("reindex", help="Tell the metadata store what the datastore's records say and it does not know.")
+@click.command(
+    "reindex",
+    help="Tell the metadata store what the datastore's records say and it does not know.",
+    epilog=examples("stepwell reindex"),
+)
 def reindex() -> None:
     """Rebuild metadata; exits with 1 where a run could not be told."""
     from stepwell.caring.reindexing import reindex
     from stepwell.client.scope import datastore, metadata_store
 
     told = runs = problems = 0
-    for one in reindex(datastore(), metadata_store()):
+    for one in reindex(datastore(), metadata_store(create=True)):
         runs, told = runs + 1, told + one.tasks
         if one.problem:
             problems += 1
@@ -190,20 +244,11 @@ def reindex() -> None:
         raise SystemExit(1)
 
 
-def size(count: float) -> str:
-    """Bytes as people read them."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
-
-
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
+def shown_progress() -> Iterator[Callable[[Progress], None]]:
     """Shows on a terminal how far long work is."""
     line = ProgressLine(sys.stderr)
     try:
-        yield lambda so_far: line.show(f"{so_far.stage}: {so_far.objects:,} objects, {size(so_far.size_bytes)}")
+        yield lambda so_far: line.show(lambda: f"{so_far.stage}: {so_far.objects:,} objects, {size(so_far.size_bytes)}")
     finally:
         line.clear()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from stepwell.commands.completing import TASK, paths
+from stepwell.commands.examples import examples
 from stepwell.commands.scoping import everywhere, in_flow, look_everywhere
 
 if TYPE_CHECKING:
@@ -49,8 +51,16 @@ def dump_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command("dump", help="Print the artifacts of FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK. This loads them.")
-@click.argument("pathspec")
+@click.command(
+    "dump",
+    help="Print the artifacts of FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK. This loads them.",
+    epilog=examples(
+        "stepwell dump Squares/3/join",
+        "stepwell dump Squares/3 --include total --max-value-size 100",
+        "stepwell dump Squares/3 --file values.pkl",
+    ),
+)
+@click.argument("pathspec", shell_complete=paths(TASK))
 @dump_options
 @everywhere
 def dump(pathspec: str, everywhere: bool, **options: Any) -> None:
@@ -60,7 +70,15 @@ def dump(pathspec: str, everywhere: bool, **options: Any) -> None:
     _dump(pathspec, **options)
 
 
-@click.command("dump", help="Print the artifacts of RUN, RUN/STEP or RUN/STEP/TASK. This loads them.")
+@click.command(
+    "dump",
+    help="Print the artifacts of RUN, RUN/STEP or RUN/STEP/TASK. This loads them.",
+    epilog=examples(
+        "python flow.py dump 3/train",
+        "python flow.py dump 3 --include model,score",
+        "python flow.py dump 3 --file values.pkl",
+    ),
+)
 @click.argument("path")
 @dump_options
 @click.pass_obj
@@ -75,6 +93,7 @@ def _dump(pathspec: str, private: bool, include: str, max_value_size: int, file:
 
     selection = Selection(frozenset(filter(None, include.split(","))), private)
     tasks = tasks_at(pathspec)
+    _check_there_are(selection.include, tasks, pathspec)
     if file is not None:
         _write(file, {task: list(selection.of(task)) for task in tasks})
         return
@@ -83,6 +102,16 @@ def _dump(pathspec: str, private: bool, include: str, max_value_size: int, file:
         for artifact in selection.of(task):
             text = repr(artifact.data)
             print(f"    {artifact.id} = {text if len(text) <= max_value_size else text[:max_value_size] + ' ...'}")
+
+
+def _check_there_are(names: frozenset[str], tasks: list[Task], pathspec: str) -> None:
+    """Raise `NotFound` for a name that no task has as an artifact."""
+    from stepwell.errors import NotFound
+    from stepwell.suggesting import did_you_mean
+
+    there = {artifact.id for task in tasks for artifact in task} if names else set()
+    for name in sorted(names - there):
+        raise NotFound(f"{pathspec} has no artifact '{name}'.{did_you_mean(name, there)}".rstrip("."))
 
 
 def _write(file: Path, chosen: dict[Task, list[DataArtifact]]) -> None:
@@ -98,4 +127,4 @@ def _write(file: Path, chosen: dict[Task, list[DataArtifact]]) -> None:
         file.write_bytes(pickle.dumps(values, 5))
     except OSError as error:
         raise ClientError(f"The file {file} cannot be written: {error.strerror}") from error
-    print(f"Wrote the artifacts of {len(values)} tasks into {file}")
+    print(f"Wrote the artifacts of {len(values)} task{'' if len(values) == 1 else 's'} into {file}")

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.api.configs import configs
 from stepwell.api.decorators.flows import attached_to_flow
+from stepwell.api.decorators.mutators import attached_mutators
 from stepwell.api.options import FlowOptions
-from stepwell.commands.dump import flow_dump
-from stepwell.commands.flow_checking import check, draw, show
+from stepwell.commands.examples import examples
 from stepwell.commands.flow_context import FlowContext
-from stepwell.commands.flow_external import init_command, step_command
-from stepwell.commands.flow_production import step_functions
-from stepwell.commands.flow_run import resume_command, run_command
-from stepwell.commands.flow_tag import tag
-from stepwell.commands.groups import StrictGroup
-from stepwell.commands.logs import flow_logs
+from stepwell.commands.groups import LazyGroup
 from stepwell.config import default_decorators, load_settings
+from stepwell.suggesting import python_command
 from stepwell.terminal import guarded
 
 if TYPE_CHECKING:
@@ -31,15 +28,32 @@ if TYPE_CHECKING:
 def main(cls: type[FlowSpec], file: Path, arguments: Sequence[str] | None = None) -> None:
     """Run the command line of a flow; ends the process."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    guarded(lambda: _group(cls, file).main(args=given, prog_name=_program(file), standalone_mode=False))
+    guarded(lambda: command_group(cls, file).main(args=given, prog_name=_program(file), standalone_mode=False))
     raise SystemExit(0)
 
 
 def _program(file: Path) -> str:
-    return f"python {file.name}"
+    return python_command(file.name)
 
 
-# The first three are settings, which read their environment variables themselves.
+COMMANDS = {
+    "check": ("stepwell.commands.flow_checking", "check"),
+    "run": ("stepwell.commands.flow_run", "run_command"),
+    "resume": ("stepwell.commands.flow_run", "resume_command"),
+    "show": ("stepwell.commands.flow_checking", "show"),
+    "graph": ("stepwell.commands.flow_checking", "draw"),
+    "logs": ("stepwell.commands.logs", "flow_logs"),
+    "dump": ("stepwell.commands.dump", "flow_dump"),
+    "tag": ("stepwell.commands.flow_tag", "tag"),
+    "step-functions": ("stepwell.commands.flow_production", "step_functions"),
+    "batch": ("stepwell.commands.flow_batch", "batch"),
+    "package": ("stepwell.commands.flow_package", "package"),
+    "init": ("stepwell.commands.flow_external", "init_command"),
+    "step": ("stepwell.commands.flow_external", "step_command"),
+    "version": ("stepwell.commands.version", "version"),
+}
+
+# Those with allow_from_autoenv=False are settings, which read their environment variables themselves.
 TOP_OPTIONS = (
     click.option(
         "--datastore",
@@ -66,6 +80,12 @@ TOP_OPTIONS = (
         metavar="DECORATOR",
         help="Add a step decorator to every step that lacks it, as in --with batch:cpu=2.",
     ),
+    click.option(
+        "--package-suffixes",
+        allow_from_autoenv=False,
+        metavar="SUFFIXES",
+        help="What goes along to jobs beside Python files, as in .csv,.yml",
+    ),
     click.option("--quiet/--not-quiet", default=False, help="Print only what the steps print."),
 )
 
@@ -78,8 +98,8 @@ def top_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _project_options(cls: type[FlowSpec]) -> list[click.Option]:
-    """The options that `@project` adds to those before the command; none for a flow without it."""
-    if "project" not in attached_to_flow(cls):
+    """The options that `@project` adds to those before the command; none for a flow that cannot have it."""
+    if "project" not in attached_to_flow(cls) and not attached_mutators(cls):
         return []
     branch, production = ["STEPWELL_BRANCH", "METAFLOW_BRANCH"], ["STEPWELL_PRODUCTION", "METAFLOW_PRODUCTION"]
     return [
@@ -88,12 +108,45 @@ def _project_options(cls: type[FlowSpec]) -> list[click.Option]:
     ]
 
 
-def _group(cls: type[FlowSpec], file: Path) -> click.Group:
+def _config_options(cls: type[FlowSpec]) -> list[click.Option]:
+    """The options that give a flow's configs; none for a flow without any."""
+    declared = configs(cls)
+    if not declared:
+        return []
+    names = click.Choice(list(declared))
+    told = "".join(f" {name}: {one.help}" for name, one in declared.items() if one.help)
+    file = click.Option(
+        ["--config", "config_files"],
+        type=(names, str),
+        multiple=True,
+        metavar="NAME FILE",
+        help=f"Read a config of the flow from a file.{told}",
+    )
+    text = click.Option(
+        ["--config-value", "config_texts"],
+        type=(names, str),
+        multiple=True,
+        metavar="NAME JSON",
+        help="Give a config of the flow as text.",
+    )
+    return [file, text]
+
+
+def command_group(cls: type[FlowSpec], file: Path) -> click.Group:
+    """The commands and options of one flow."""
+
     @click.group(
-        cls=StrictGroup,
+        cls=LazyGroup,
+        homes=COMMANDS,
         invoke_without_command=True,
         help=(cls.__doc__ or f"The flow {cls.__name__}.").strip(),
-        context_settings={"auto_envvar_prefix": "STEPWELL"},
+        epilog=examples(
+            f"{_program(file)} check",
+            f"{_program(file)} run",
+            f"{_program(file)} run --help           what run takes: parameters, tags",
+            f"{_program(file)} --with retry run     the options above stand first",
+        ),
+        context_settings={"auto_envvar_prefix": "STEPWELL", "help_option_names": ["-h", "--help"]},
     )
     @top_options
     @click.pass_context
@@ -102,23 +155,18 @@ def _group(cls: type[FlowSpec], file: Path) -> click.Group:
             STEPWELL_DATASTORE=options["datastore"],
             STEPWELL_DATASTORE_ROOT=options["datastore_root"],
             STEPWELL_METADATA=options["metadata"],
+            STEPWELL_PACKAGE_SUFFIXES=options["package_suffixes"],
         )
         os.environ.update(settings.overrides)  # the Client API in a step, wherever it runs, looks where the run is
         added = (*options["decorators"], *default_decorators(settings))
         about_flow = FlowOptions(added, options.get("branch"), options.get("production", False))
-        context.obj = FlowContext(cls, file, settings, about_flow, options["quiet"])
+        files, texts = dict(options.get("config_files", ())), dict(options.get("config_texts", ()))
+        context.obj = FlowContext(cls, file, settings, about_flow, options["quiet"], files, texts)
         if context.invoked_subcommand is None:
+            from stepwell.commands.flow_checking import check
+
             context.invoke(check)
+            print(f"Run it: {context.command_path} run; all it can do: {context.command_path} --help", file=sys.stderr)
 
-    group.params.extend(_project_options(cls))
-    own = (run_command(cls), resume_command(), init_command(cls), step_functions(cls))
-    for command in (*own, check, show, draw, flow_dump, flow_logs, tag, step_command, _version):
-        group.add_command(command)
+    group.params.extend([*_project_options(cls), *_config_options(cls)])
     return group
-
-
-@click.command("version", help="Print the version of stepwell.")
-def _version() -> None:
-    import stepwell
-
-    print(stepwell.__version__)

@@ -9,33 +9,41 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.commands.examples import examples
+from stepwell.commands.parameterized import WithParameters
+from stepwell.commands.tagging import checked_tags
+
 if TYPE_CHECKING:
-    from stepwell.api.flowspec import FlowSpec
     from stepwell.commands.flow_context import FlowContext
 
 
-def init_command(cls: type[FlowSpec]) -> click.Command:
+def init_command() -> click.Command:
     """`init`, with an option for each parameter of the flow."""
-    from stepwell.api.parameters import parameters
-
-    declared = parameters(cls)
 
     @click.pass_obj
     def init(context: FlowContext, /, tags: tuple[str, ...], **given: Any) -> None:
         from stepwell.deploying.external import begin
 
-        print(begin(context.flow, context.parameter_values(declared, given), context.settings, tags).run_id)
+        print(begin(context.flow, context.parameter_values(given), context.settings, tags).run_id)
 
-    tags = click.Option(["--tag", "tags"], multiple=True, help="Tag the run; may be repeated.")
-    return click.Command(
+    tags = click.Option(["--tag", "tags"], multiple=True, callback=checked_tags, help="Tag the run; may be repeated.")
+    return WithParameters(
         "init",
         callback=init,
-        params=[*(parameter.option() for parameter in declared.values()), tags],
+        params=[tags],
         help="Begin a run and print its id; another program starts its tasks, with step.",
+        epilog=examples("python flow.py init --tag nightly"),
     )
 
 
-@click.command("step", help="Run one task in this process: of STEP, or of the task spec (JSON) on standard input.")
+@click.command(
+    "step",
+    help="Run one task in this process: of STEP, or of the task spec (JSON) on standard input.",
+    epilog=examples(
+        "python flow.py step start --run-id 7 --outcome-file next.json",
+        "python flow.py step train --run-id 7 --task-id t2 --retry-count 1",
+    ),
+)
 @click.argument("step", required=False)
 @click.option("--run-id", help="The run.")
 @click.option(
@@ -63,6 +71,8 @@ def step_command(
 
     if step is not None and run_id is None:
         raise click.UsageError("Name the run: --run-id")
+    if run_id is not None:
+        context = _of_run(context, run_id)
     if step is not None and run_id is not None:
         spec = find_spec(context.flow, context.settings, run_id, step, task_id, retry_count)
     else:
@@ -70,8 +80,19 @@ def step_command(
             spec = TaskSpec.from_json(sys.stdin.read())
         except (ValueError, KeyError, TypeError) as error:
             raise click.UsageError(f"Standard input holds no task spec: {error}; or name STEP and --run-id") from error
+        context = _of_run(context, spec.run_id)
     outcome = run_one(context.flow, context.settings, spec)
     if outcome_file is not None and outcome.done:
         outcome_file.write_text(json.dumps(outcome_of(context.settings, spec)), encoding="utf-8")
     if not outcome.done:
         raise SystemExit(outcome.exit_code)
+
+
+def _of_run(context: FlowContext, run_id: str) -> FlowContext:
+    """The flow as it was configured when its run began; raises `NotFound`."""
+    from stepwell.api.configs import configs
+    from stepwell.scheduling.resuming import read_origin
+
+    if not configs(context.cls):
+        return context
+    return context.going_on_with(read_origin(context.cls.__name__, run_id, context.settings))

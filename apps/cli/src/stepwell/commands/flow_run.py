@@ -8,29 +8,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.commands.examples import examples
+from stepwell.commands.parameterized import WithParameters, split_values
+from stepwell.commands.tagging import checked_tags
+from stepwell.terminal import say
+
 if TYPE_CHECKING:
-    from stepwell.api.flowspec import FlowSpec
     from stepwell.commands.flow_context import FlowContext
     from stepwell.scheduling.local_run import RunOptions
 
 
-def run_command(cls: type[FlowSpec]) -> click.Command:
+def run_command() -> click.Command:
     """`run`, with an option for each parameter of the flow."""
-    from stepwell.api.parameters import parameters
-
-    declared = parameters(cls)
 
     @click.pass_obj
     def run(context: FlowContext, /, **given: Any) -> None:
         from stepwell.scheduling.local_run import run_flow
 
-        values = context.parameter_values(declared, given)
+        values, own = split_values(context, given)
+        values = context.parameter_values(values)
         _announce(context)
-        run_flow(context.flow, values, context.settings, _run_options(context, given))
+        run_flow(context.flow, values, context.settings, _run_options(context, own))
 
-    parameter_options = [parameter.option() for parameter in declared.values()]
-    return click.Command(
-        "run", callback=run, params=[*parameter_options, *_options()], help="Run the flow on this machine."
+    return WithParameters(
+        "run",
+        callback=run,
+        params=_options(),
+        help="Run the flow on this machine.",
+        epilog=examples(
+            "python flow.py run --tag nightly --max-workers 4",
+            "python flow.py --with retry:times=2 run     what changes steps stands first",
+            "python flow.py --datastore s3 run           and so does where artifacts go",
+        ),
     )
 
 
@@ -39,27 +48,53 @@ def resume_command() -> click.Command:
 
     @click.pass_obj
     def resume(context: FlowContext, /, step: str | None, **given: Any) -> None:
+        from stepwell.api.configs import configs
         from stepwell.errors import FlowError
         from stepwell.scheduling.local_run import ResumeRequest, resume_flow
+        from stepwell.scheduling.resuming import read_origin
 
         run_id, reentrant = given.pop("run_id"), given.pop("reentrant")
         if reentrant and run_id is None:
             raise FlowError("--reentrant goes with --run-id, by which the others find the run")
-        request = ResumeRequest(given.pop("origin_run_id"), step, run_id)
+        origin_run_id, datastore = given.pop("origin_run_id"), given.pop("origin_datastore")
+        if datastore is not None and origin_run_id is None:
+            raise FlowError("--origin-datastore goes with --origin-run-id: which run of those that are there?")
+        if configs(context.cls):
+            origin = read_origin(context.cls.__name__, origin_run_id, context.settings, datastore)
+            context, origin_run_id = context.going_on_with(origin), origin.run_id
+        request = ResumeRequest(origin_run_id, step, run_id, given.pop("jobs") == "stop", datastore)
         _announce(context)
         resume_flow(context.flow, request, context.settings, _run_options(context, given))
 
     own = [
         click.Argument(["step"], required=False),
         click.Option(["--origin-run-id"], help="Resume this run, whoever ran it.  [default: your latest]"),
+        click.Option(
+            ["--origin-datastore"],
+            metavar="ROOT",
+            help="The datastore that has that run, if not the one in force: a directory, or s3://bucket/prefix.",
+        ),
         click.Option(["--run-id"], callback=_not_numeric, help="Call the new run so; a name, as numbers are given."),
         click.Option(["--reentrant"], is_flag=True, help="Several processes may resume into --run-id at once."),
+        click.Option(
+            ["--jobs"],
+            type=click.Choice(["adopt", "stop"]),
+            default="adopt",
+            show_default=True,
+            help="What becomes of jobs on AWS Batch that still work for a run whose scheduler was killed.",
+        ),
     ]
     return click.Command(
         "resume",
         callback=resume,
         params=[*own, *_options()],
         help="Run the flow again from where an earlier run failed, or from STEP; what was done before is taken over.",
+        epilog=examples(
+            "python flow.py resume           your latest run, where it failed",
+            "python flow.py resume train     the same, with train and what follows again",
+            "python flow.py resume --origin-run-id 3",
+            "python flow.py resume --origin-run-id 7 --origin-datastore s3://team/data",
+        ),
     )
 
 
@@ -72,9 +107,11 @@ def _not_numeric(context: click.Context, parameter: click.Parameter, value: str 
 def _options() -> list[click.Parameter]:
     """What `run` and `resume` have in common."""
     return [
-        click.Option(["--tag", "tags"], multiple=True, help="Tag the run; may be repeated."),
+        click.Option(["--tag", "tags"], multiple=True, callback=checked_tags, help="Tag the run; may be repeated."),
         click.Option(
-            ["--max-workers"], type=click.IntRange(min=1), default=16, show_default=True, help="Tasks at once."
+            ["--max-workers"],
+            type=click.IntRange(min=1),
+            help="Tasks at once.  [default: 16 on this machine, a whole foreach on AWS Batch]",
         ),
         click.Option(
             ["--max-num-splits"],
@@ -102,7 +139,7 @@ def _announce(context: FlowContext) -> None:
 
     if not context.quiet:
         who = user_name(context.settings)
-        print(f"Stepwell executing {context.flow.name} for user:{who}", file=sys.stderr)
+        say(f"Stepwell executing {context.flow.name} for user:{who}", sys.stderr)
 
 
 def _run_options(context: FlowContext, given: dict[str, Any]) -> RunOptions:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepwell.commands.examples import examples
+from stepwell.commands.groups import StrictGroup
 from stepwell.commands.scoping import use
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from stepwell.commands.flow_context import FlowContext
 
 
-@click.group("tag", help="Change and list the tags of runs.")
+@click.group("tag", cls=StrictGroup, help="Change and list the tags of runs.")
 def tag() -> None:
     """Only groups the commands."""
 
@@ -25,7 +27,11 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run_id(namespace(command))
 
 
-@tag.command("add", help="Add tags to a run.")
+@tag.command(
+    "add",
+    help="Add tags to a run.",
+    epilog=examples("python flow.py tag add good", "python flow.py tag add good release --run-id 3"),
+)
 @click.argument("tags", nargs=-1, required=True)
 @_run_options
 @click.pass_obj
@@ -36,7 +42,7 @@ def add(context: FlowContext, tags: tuple[str, ...], run_id: str | None, namespa
     _say(context, run)
 
 
-@tag.command("remove", help="Remove tags from a run.")
+@tag.command("remove", help="Remove tags from a run.", epilog=examples("python flow.py tag remove good --run-id 3"))
 @click.argument("tags", nargs=-1, required=True)
 @_run_options
 @click.pass_obj
@@ -47,7 +53,14 @@ def remove(context: FlowContext, tags: tuple[str, ...], run_id: str | None, name
     _say(context, run)
 
 
-@tag.command("replace", help="Replace the tag OLD by NEW, or --remove and --add several at once.")
+@tag.command(
+    "replace",
+    help="Replace the tag OLD by NEW, or --remove and --add several at once.",
+    epilog=examples(
+        "python flow.py tag replace candidate release --run-id 3",
+        "python flow.py tag replace --remove a --remove b --add c",
+    ),
+)
 @click.argument("pair", nargs=-1, metavar="[OLD NEW]")
 @click.option("--add", "added", multiple=True, help="Add this; may be repeated.")
 @click.option("--remove", "removed", multiple=True, help="Remove this; may be repeated.")
@@ -70,7 +83,15 @@ def replace(
     _say(context, run)
 
 
-@tag.command("list", help="List the tags of a run, or of many.")
+@tag.command(
+    "list",
+    help="List the tags of a run, or of many.",
+    epilog=examples(
+        "python flow.py tag list",
+        "python flow.py tag list --run-id 3 --hide-system-tags --flat",
+        "python flow.py tag list --all --group-by-tag",
+    ),
+)
 @click.option("--all", "all_runs", is_flag=True, help="Of all runs of the flow.")
 @click.option("--my-runs", is_flag=True, help="Of all your runs of the flow.")
 @click.option("--group-by-tag", is_flag=True, help="For each tag, its runs.")

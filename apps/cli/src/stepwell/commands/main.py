@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
 
-from stepwell.commands.groups import StrictGroup
+from stepwell.commands.examples import examples
+from stepwell.commands.groups import LazyGroup
 from stepwell.terminal import guarded
 
 # name -> (module, attribute, what --help says): a command's module is imported when the command is called.
@@ -28,35 +28,36 @@ COMMANDS = {
     "gc": ("stepwell.commands.care", "gc", "Delete what no run needs any more."),
     "fsck": ("stepwell.commands.care", "fsck", "Verify everything in the datastore."),
     "reindex": ("stepwell.commands.care", "reindex", "Tell the metadata store what it does not know."),
+    "sync": ("stepwell.commands.sync", "sync", "Publish runs of this machine to shared mode."),
     "configure": ("stepwell.commands.configure", "configure", "Install the administrator's settings."),
     "status": ("stepwell.commands.configure", "status", "Show the settings in force and where they come from."),
     "completion": ("stepwell.commands.completion", "completion", "Print a completion script for a shell."),
-    "version": ("stepwell.commands.configure", "version", "Print the version of stepwell."),
+    "version": ("stepwell.commands.version", "version", "Print the version of stepwell."),
 }
 
 
-class LazyGroup(StrictGroup):
-    """A group that imports a command when it is called, so that `--help` answers at once."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        """The commands, in the order in which people meet them."""
-        return list(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Import a command."""
-        if name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[name]
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+class FirstGroup(LazyGroup):
+    """The commands of `stepwell`, which `--help` lists without importing them."""
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
+        """List them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, help="Run data-science workflows, keep every artifact, find every execution.")
+@click.group(
+    cls=FirstGroup,
+    homes={name: (module, attribute) for name, (module, attribute, _) in COMMANDS.items()},
+    help="Run data-science workflows, keep every artifact, find every execution.",
+    epilog=examples(
+        "stepwell new squares                write a flow to start from: squares.py",
+        "stepwell run squares.py             the same as: python squares.py run",
+        "stepwell ls Squares                 its runs, as FLOW/RUN",
+        "stepwell show Squares/1             what became of one; also logs, dump",
+        "stepwell COMMAND --help             what a command takes",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="stepwell", message="%(version)s")
 def stepwell() -> None:
     """Only groups the commands."""

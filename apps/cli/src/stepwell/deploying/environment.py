@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings
 from stepwell.deploying.job import FLOW, FLOW_FILE, PACKAGE, PACKAGE_URL, ROOT, S3_ENDPOINT
+from stepwell.errors import SettingsError
 
 # Settings that a job needs to register what it did; secrets are not among them.
-_PASSED_ON = ("STEPWELL_METADATA", "STEPWELL_AWS_REGION", "STEPWELL_BATCH_PIP_INDEX_URL")
+_PASSED_ON = (
+    "STEPWELL_METADATA",
+    "STEPWELL_SERVICE_AUTH_SECRET",
+    "STEPWELL_S3_SSE",
+    "STEPWELL_S3_KMS_KEY",
+    "STEPWELL_AWS_REGION",
+    "STEPWELL_BATCH_PIP_INDEX_URL",
+)
 
 
 def flow_environment(flow: FlowDefinition, root: str, package: tuple[str, str], settings: Settings) -> dict[str, str]:
-    """What all jobs of a flow share; `package` is the code package's digest and where it lies."""
+    """What all jobs of a flow share; `package` is the code package's digest and where it lies.
+
+    Everybody who may look at jobs sees it: raises `SettingsError` for an index whose URL holds a password.
+    """
     digest, url = package
+    if "@" in urlsplit(settings.get("STEPWELL_BATCH_PIP_INDEX_URL") or "").netloc:
+        raise SettingsError(
+            "STEPWELL_BATCH_PIP_INDEX_URL holds a user or a password, which anybody could read in the description of a job.\n"
+            "Put it into the image instead, as PIP_INDEX_URL or in a pip.conf"
+        )
     values = {
         FLOW: flow.name,
         FLOW_FILE: flow.file.name,

@@ -15,7 +15,7 @@ from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, metadata_url, service_options, user_name
 from stepwell.deploying.job import JobTask, resolve
 from stepwell.errors import FlowError, NotFound
-from stepwell.execution.claims import claim_numbered_run, end_run, new_claim, save_values, system_tags
+from stepwell.execution.claims import claim_numbered_run, end_run, new_claim, save_parameters, save_values, system_tags
 from stepwell.execution.history import Record, attempt_history, step_history, task_history
 from stepwell.execution.records import RunRecord, done_name, find_failure, find_task, read_run
 from stepwell.execution.spec import TaskOutcome, TaskSpec
@@ -28,7 +28,7 @@ def begin(flow: FlowDefinition, values: Mapping[str, Any], settings: Settings, t
     from meta_client import open_store
 
     stores, user = open_stores(settings), user_name(settings)
-    parameters, constants = save_values(stores, values, "parameter"), save_values(stores, flow.constants, "constant")
+    parameters, constants = save_parameters(stores, values, flow), save_values(stores, flow.constants, "constant")
     system = system_tags(flow, user, "dev")
 
     def make(run_id: str) -> RunRecord:
@@ -49,6 +49,7 @@ def find_spec(flow: FlowDefinition, settings: Settings, run_id: str, step: str, 
         raise FlowError(f"'{task_id}' is no task of step '{step}': {error}") from error
     task, stores = JobTask(flow.name, run_id, step, path, iteration, attempt, None), open_stores(settings)
     try:
+        read_run(stores.records, flow.name, run_id)
         spec = resolve(task, flow, stores)
         for before in spec.inputs:
             stores.records.stat(done_name(flow.name, run_id, *before))

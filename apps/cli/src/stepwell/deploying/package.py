@@ -1,49 +1,47 @@
-"""The code package: what a job elsewhere needs to run a flow, as one archive in the content store.
+"""The code package: what a job elsewhere needs to run a flow, as one plain zip in the content store.
 
-A gzipped tar, the same bytes for the same files, so that it is stored once for all runs of unchanged code:
+The same bytes for the same files, so that it is stored once for all runs of unchanged code:
 
-    flow/...      the Python files of the flow's folder and of the folders below it
-    lib/...       stepwell and the libraries it is made of
+    lib/...         stepwell and all it needs, for an image that has only Python: imported from the zip itself
+    unpacked/...    what of it must be files (see `runtime_archive`)
+    package.json    which versions these are, and for which platform
+    flow/...        the files of the flow's folder and of the folders below it
 """
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
-import io
-import os
-import tarfile
-from collections.abc import Iterator
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from cas_store import ContentStore, MemoryBackend
 
+from stepwell.config import Settings
+from stepwell.deploying.ignoring import SUFFIXES, chosen_files, package_suffixes
+from stepwell.deploying.runtime import Platform, distributions, image_platform
+from stepwell.deploying.runtime_archive import runtime_archive, zipped
 from stepwell.errors import StepwellError
 from stepwell.execution.stores import Stores
 
-LIBRARIES = ("stepwell", "cas_store", "flow_graph", "meta_client", "compute_batch", "sched_sfn")
-# What the libraries import from elsewhere: import name -> what to install where an image lacks it.
-REQUIREMENTS = {
-    "attrs": "attrs>=23.2",
-    "boto3": "boto3>=1.36",
-    "cattrs": "cattrs>=24.1",
-    "click": "click>=8.1.7",
-    "requests": "requests>=2.31",
-    "pyfastcdc": "pyfastcdc>=0.3,<0.4",
-    "backports.zstd": "backports.zstd>=1.0; python_version<'3.14'",
-}
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+FLOW, INFO = "flow/", "package.json"
+REQUIREMENTS = "requirements.txt"
+MACHINE = "x86_64"
 LIMIT_BYTES = 100 * 1024 * 1024
 
 
-def upload_package(flow_file: Path, stores: Stores) -> tuple[str, str]:
+def upload_package(flow_file: Path, stores: Stores, settings: Settings) -> tuple[str, str]:
     """Store the package; gives its digest and the `s3://` URL (or path) under which a job finds the very bytes."""
-    return _put(build_package(flow_file), stores.content, stores.root)
+    return _put(package_for(flow_file, settings), stores.content, stores.root)
 
 
-def package_address(flow_file: Path, stores: Stores) -> tuple[str, str]:
+def package_address(flow_file: Path, stores: Stores, settings: Settings) -> tuple[str, str]:
     """What `upload_package` would give; nothing is stored."""
-    return _put(build_package(flow_file), ContentStore(MemoryBackend()), stores.root)
+    return _put(package_for(flow_file, settings), ContentStore(MemoryBackend()), stores.root)
+
+
+def package_for(flow_file: Path, settings: Settings) -> bytes:
+    """The package as the settings want it: which files of the flow's folder, for which machines."""
+    return build_package(flow_file, package_suffixes(settings), settings.get("STEPWELL_BATCH_ARCHITECTURE") or MACHINE)
 
 
 def _put(package: bytes, content: ContentStore, root: str) -> tuple[str, str]:
@@ -51,45 +49,29 @@ def _put(package: bytes, content: ContentStore, root: str) -> tuple[str, str]:
     return str(digest), f"{root}/objects/{content.location(digest)}"
 
 
-def build_package(flow_file: Path) -> bytes:
-    """The archive's bytes; raises `StepwellError` where the flow's folder holds more than 100 MiB of Python files."""
-    members = {f"flow/{path.relative_to(flow_file.parent)}": path for path in python_files(flow_file.parent)}
-    for library in LIBRARIES:
-        folder = _folder_of(library)
-        members.update({f"lib/{library}/{path.relative_to(folder)}": path for path in python_files(folder)})
-    total = sum(path.stat().st_size for path in members.values())
+def flow_files(flow_file: Path, suffixes: Sequence[str] = SUFFIXES) -> dict[str, Path]:
+    """What is packaged of a flow's folder, by the path in it; raises `StepwellError` where that is more than 100 MiB."""
+    folder = flow_file.parent
+    requirements = [folder / REQUIREMENTS] if (folder / REQUIREMENTS).is_file() else []
+    files = {path.relative_to(folder).as_posix(): path for path in [*chosen_files(folder, suffixes), *requirements]}
+    total = sum(path.stat().st_size for path in files.values())
     if total > LIMIT_BYTES:
         raise StepwellError(
-            f"The Python files in {flow_file.parent} come to {total >> 20} MiB; a code package may hold {LIMIT_BYTES >> 20}.\n"
-            "Move the flow into a folder of its own"
+            f"The {', '.join(suffixes)} files in {folder} come to {total >> 20} MiB; a code package may hold "
+            f"{LIMIT_BYTES >> 20}.\nMove the flow into a folder of its own, or leave files out in a .stepwellignore"
         )
-    return gzip.compress(_tar(members), compresslevel=6, mtime=0)
+    return files
 
 
-def python_files(folder: Path) -> Iterator[Path]:
-    """The Python files at and below a folder, without hidden and environment folders."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _is_skipped(Path(parent, name)))
-        yield from (Path(parent, name) for name in sorted(files) if name.endswith(".py"))
+def build_package(flow_file: Path, suffixes: Sequence[str] = SUFFIXES, machine: str = MACHINE) -> bytes:
+    """The archive's bytes; raises `StepwellError` where the flow's folder is too large, or a library is missing."""
+    target = image_platform(machine)
+    files = sorted(flow_files(flow_file, suffixes).items())
+    members = [(INFO, _info(target)), *((FLOW + name, path.read_bytes()) for name, path in files)]
+    return zipped(iter(members), onto=runtime_archive(target))
 
 
-def _is_skipped(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in _SKIPPED or (folder / "pyvenv.cfg").exists()
-
-
-def _folder_of(library: str) -> Path:
-    spec = importlib.util.find_spec(library)
-    if spec is None or not spec.submodule_search_locations:
-        raise StepwellError(f"Running on AWS needs the library '{library}': pip install 'stepwell[aws]'")
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _tar(members: dict[str, Path]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(members):
-            data = members[name].read_bytes()
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+def _info(target: Platform) -> bytes:
+    versions = {name: distribution.version for name, distribution in distributions().items()}
+    info = {"format": 2, "python": target.python, "machine": target.machine, "versions": versions}
+    return json.dumps(info, indent=1).encode()

@@ -9,6 +9,7 @@ from typing import Any
 from cas_store import DamagedObject, MissingObject, ObjectStore, Reference, UnloadableObject, UnserializableObject
 
 from stepwell.errors import ArtifactError, UnsavableArtifact
+from stepwell.suggesting import did_you_mean
 
 
 class Artifacts:
@@ -23,7 +24,10 @@ class Artifacts:
         """The value of an artifact; raises `AttributeError` where `owner` has none of that name."""
         reference = self.references.get(name)
         if reference is None:
-            raise AttributeError(f"Flow {owner} has no attribute '{name}'")
+            raise AttributeError(
+                f"Flow {owner} has no attribute '{name}': no step so far has assigned it, or it is a function, which is not kept."
+                f"{did_you_mean(name, self.references)}"
+            )
         return load_artifact(self.objects, reference, name)
 
     def peek(self, name: str, owner: str, convert: Callable[[Any], Any] | None = None) -> Any:
@@ -58,7 +62,7 @@ class Artifacts:
             return self.objects.save(value, previous=self.references.get(name))
         except UnserializableObject as error:
             raise UnsavableArtifact(
-                f"Step '{step}' cannot keep self.{name}: {error}\n"
+                f"Step '{step}' cannot keep self.{name}{error.path.removeprefix('value')} (a {error.type_name}): {error.reason}\n"
                 "Keep what it was made from instead, or name it with two leading underscores to leave it out"
             ) from error
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from stepwell.api.caught import CaughtException
 from stepwell.api.decorators.kinds import Catch, Secrets, Timeout
-from stepwell.api.decorators.user import attached_by_user
 from stepwell.api.definition import FlowDefinition
 from stepwell.api.transitions import static_transition
 from stepwell.errors import TimeoutException
@@ -41,7 +40,7 @@ def run_body(body: Callable[..., None], arguments: tuple[Any, ...], flow: FlowDe
             with _time_limit(flow.decorator(spec.step, Timeout), spec.step):
                 if wanted := flow.decorator(spec.step, Secrets):
                     set_secrets(wanted, os.environ)
-                wrapped(body, attached_by_user(body), flow.graph[spec.step], context)(*arguments)
+                wrapped(body, flow.wrapping.get(spec.step, ()), flow.graph[spec.step], context)(*arguments)
         except (Exception, SystemExit) as error:
             if catch is None or spec.attempt < tries - 1:
                 raise

@@ -49,6 +49,11 @@ def save_values(stores: Stores, values: Mapping[str, Any], what: str) -> dict[st
     return saved
 
 
+def save_parameters(stores: Stores, values: Mapping[str, Any], flow: FlowDefinition) -> dict[str, Reference]:
+    """References to what a run is started with: parameter values, and the configs of its flow."""
+    return {**save_values(stores, values, "parameter"), **save_values(stores, flow.configs, "config")}
+
+
 def claim_numbered_run(
     store: MetadataStore,
     stores: Stores,
@@ -92,9 +97,9 @@ def claim(stores: Stores, record: RunRecord) -> bool:
     return stores.records.create(f"{run_directory(record.flow, record.run_id)}/run.json", encode(record))
 
 
-def end_run(stores: Stores, claimed: RunRecord, successful: bool, failed_step: str | None = None) -> None:
-    """Record how a run ended."""
-    record = EndRecord(successful=successful, ended=time.time(), failed_step=failed_step)
+def end_run(stores: Stores, claimed: RunRecord, successful: bool, failed_step: str | None = None, **why: Any) -> None:
+    """Record how a run ended; `why` has `failed_task` and `reason` (text), where they are known."""
+    record = EndRecord(successful=successful, ended=time.time(), failed_step=failed_step, **why)
     stores.records.replace(f"{run_directory(claimed.flow, claimed.run_id)}/ended.json", encode(record))
 
 
@@ -110,6 +115,8 @@ def new_claim(
     system: tuple[str, ...] = (),
     token: str | None = None,
     origin_run_id: str | None = None,
+    again: str | None = None,
+    origin_datastore: str | None = None,
 ) -> RunRecord:
     """The record that claims a run. `package` is the code package's digest and where a job finds it."""
     return RunRecord(
@@ -127,4 +134,6 @@ def new_claim(
         tags=tags,
         system_tags=system,
         origin_run_id=origin_run_id,
+        again=again,
+        origin_datastore=origin_datastore,
     )

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 import attrs
+from cas_store import ContentStore, MemoryBackend, ObjectStore
 from flow_graph import task_id
 
-from stepwell.api.transitions import Transition
+from stepwell.api.transitions import GANG, Transition
 from stepwell.execution.artifacts import Artifacts
 from stepwell.execution.merging import Input, merge
-from stepwell.execution.records import read_task
+from stepwell.execution.records import TaskRecord, read_task
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores
 
 
 @attrs.define
 class TaskContext:
-    """The state of one running task. `transition` is what `self.next` decided."""
+    """The state of one running task. `known` are the records read so far, `transition` is what `self.next` decided."""
 
     spec: TaskSpec
     stores: Stores
     artifacts: Artifacts
     step_names: frozenset[str]
     is_join: bool = False
+    known: Mapping[tuple[str, str], TaskRecord] = attrs.field(factory=dict)
     transition: Transition | None = None
     _items: dict[int, Any] = attrs.field(factory=dict)
 
@@ -42,9 +45,22 @@ class TaskContext:
     def _load_item(self, depth: int) -> Any:
         frame = self.spec.frames[depth]
         split = task_id(tuple(f.index for f in self.spec.frames[:depth]))
-        record = read_task(self.stores.records, self.spec.flow, self.spec.run_id, frame.step, split)
-        items = self.stores.objects.load(record.artifacts[frame.variable])
+        record = self.known.get((frame.step, split)) or read_task(
+            self.stores.records, self.spec.flow, self.spec.run_id, frame.step, split
+        )
+        if record.transition.foreach == GANG:
+            return frame.index
+        items = self._objects_of_items(depth).load(record.artifacts[frame.variable])
         try:
             return items[frame.index]
         except (TypeError, KeyError, IndexError):
             return next(islice(items, frame.index, None))
+
+    def _objects_of_items(self, depth: int) -> ObjectStore:
+        """Where the list of a foreach is: of the innermost one, the scheduler may have handed it on."""
+        if not self.spec.items or depth < len(self.spec.frames) - 1:
+            return self.stores.objects
+        handed_on = ContentStore(MemoryBackend())
+        for item in self.spec.items:
+            handed_on.put(base64.b64decode(item))
+        return ObjectStore(handed_on)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meta_client import Artifact, Metadatum, Step, Task
 
 from stepwell.execution.records import FailureRecord, RunRecord, TaskRecord, done_name
 from stepwell.execution.spec import TaskSpec
+from stepwell.execution.step_records import taken_over
 from stepwell.execution.stores import Stores
 
 Record = Step | Task | Artifact | Metadatum
@@ -33,6 +35,28 @@ def attempt_history(
     """How an attempt ended, and what the task left if it is done; `failure` is why it failed otherwise."""
     artifacts: list[Record] = [] if record is None else _artifacts(spec, record, stores)
     return [*artifacts, *_metadata(spec, record, failure)]
+
+
+def clone_history(claim: RunRecord, step: str, stores: Stores) -> Iterator[list[Record]]:
+    """What there is to say of each task of a step that a run took over."""
+    for record in taken_over(stores.records, claim, step):
+        spec = TaskSpec(
+            flow=claim.flow,
+            run_id=claim.run_id,
+            step=step,
+            task_id=record.task_id,
+            attempt=record.attempt,
+            user=claim.user,
+            package=claim.package,
+            origin_run_id=claim.origin_run_id,
+        )
+        yield [*task_history(spec), *attempt_history(spec, record, None, stores)]
+
+
+def place_history(spec: TaskSpec, facts: Mapping[str, str]) -> list[Record]:
+    """Where an attempt runs, or ran: a job, its queue, its image."""
+    shared = {"tags": (f"attempt_id:{spec.attempt}",), **_of_task(spec)}
+    return [Metadatum(field_name=name, type=name, value=value, **shared) for name, value in facts.items()]
 
 
 def _of_task(spec: TaskSpec) -> dict[str, Any]:
@@ -61,9 +85,11 @@ def _artifacts(spec: TaskSpec, record: TaskRecord, stores: Stores) -> list[Recor
 
 def _metadata(spec: TaskSpec, record: TaskRecord | None, failure: FailureRecord | None) -> list[Record]:
     attempt = record.attempt if record else spec.attempt
+    left = record or failure
+    versions = {"python_version": platform.python_version(), **(left.ran_with if left else {})}
     facts = [
         ("attempt", "attempt", str(attempt)),
-        ("python_version", "python_version", platform.python_version()),
+        *((name, name, version) for name, version in versions.items()),
         ("origin-run-id", "origin-run-id", spec.origin_run_id),
         ("code-package", "code-package", spec.package),
         ("failure", "failure", _storable(failure.message) if failure else None),

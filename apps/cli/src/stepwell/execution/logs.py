@@ -8,8 +8,11 @@ stepwell-log 1
 from __future__ import annotations
 
 import datetime as dt
+import io
+import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -20,7 +23,14 @@ from stepwell.execution.records import task_directory
 
 HEADER = b"stepwell-log 1\n"
 STREAMS = {"o": "stdout", "e": "stderr"}
-LIMIT_BYTES = 10 * 1024 * 1024
+HEAD_BYTES, TAIL_BYTES = 8 * 1024 * 1024, 2 * 1024 * 1024
+
+
+def print_as_logs_are_kept() -> None:
+    """In a task's process: print UTF-8, and a line when it is written, not when the task ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 @attrs.frozen
@@ -43,30 +53,49 @@ class LogLine:
 
 
 class LogBuffer:
-    """Collects an attempt's lines up to a limit; what is beyond it is counted, not kept."""
+    """Collects an attempt's lines: the first and, of more than fit, the last; those between are counted, not kept."""
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
-        self._parts: list[bytes] = []
-        self._room = limit_bytes
+    def __init__(self, head_bytes: int = HEAD_BYTES, tail_bytes: int = TAIL_BYTES) -> None:
+        self._head: list[bytes] = []
+        self._tail: deque[bytes] = deque()
+        self._head_bytes = self._head_room = head_bytes
+        self._tail_room = tail_bytes
         self._dropped = 0
 
     def add(self, stream: str, line: bytes) -> None:
         """Add one line of a stream ("o" or "e"), without its line break."""
         entry = b"%d %s %s\n" % (time.time() * 1000, stream.encode(), line)
-        if len(entry) > self._room:
-            self._dropped += 1
+        if not self._tail and not self._dropped and len(entry) <= self._head_room:
+            self._head_room -= len(entry)
+            self._head.append(entry)
             return
-        self._room -= len(entry)
-        self._parts.append(entry)
+        self._tail.append(entry)
+        self._tail_room -= len(entry)
+        while self._tail_room < 0:
+            self._tail_room += len(self._tail.popleft())
+            self._dropped += 1
 
     def content(self) -> bytes:
         """What to store; empty where nothing was printed."""
-        if not self._parts:
-            return b""
-        if self._dropped:
-            note = b"[stepwell: the log is full, %d more lines were left out]" % self._dropped
-            return HEADER + b"".join(self._parts) + b"%d e %s\n" % (time.time() * 1000, note)
-        return HEADER + b"".join(self._parts)
+        note = b"[stepwell: the log is full, %d lines between were left out]" % self._dropped
+        between = [b"%d e %s\n" % (time.time() * 1000, note)] if self._dropped else []
+        parts = [*self._head, *between, *self._tail]
+        return HEADER + b"".join(parts) if parts else b""
+
+    def beginning(self) -> bytes:
+        """What `content` begins with, now and later; empty where nothing was printed."""
+        return HEADER + b"".join(self._head) if self._head else b""
+
+    @property
+    def beginning_bytes(self) -> int:
+        """How long `beginning` is, the header apart."""
+        return self._head_bytes - self._head_room
+
+    @property
+    def last_line(self) -> str:
+        """What was printed last, on any stream; empty where nothing was."""
+        last = self._tail[-1] if self._tail else self._head[-1] if self._head else b""
+        return last.rstrip(b"\n").split(b" ", 2)[-1].decode("utf-8", "replace")
 
 
 class LineSplitter:
@@ -93,6 +122,13 @@ class LineSplitter:
 def log_name(flow: str, run_id: str, step: str, task_id: str, attempt: int) -> str:
     """The name of an attempt's log in the datastore."""
     return f"{task_directory(flow, run_id, step, task_id)}/{attempt}.log"
+
+
+def encode_log(lines: Iterable[LogLine]) -> bytes:
+    """A log of these lines, as the bytes to store."""
+    letters = {stream: letter for letter, stream in STREAMS.items()}
+    text = "".join(f"{line.milliseconds} {letters[line.stream]} {line.text}\n" for line in lines)
+    return HEADER + text.encode("utf-8", "replace")
 
 
 def read_log(records: Backend, name: str) -> list[LogLine]:

@@ -10,6 +10,7 @@ from cas_store import ObjectStore, Reference
 from stepwell.errors import ArtifactError, MergeConflict, MissingInMerge
 from stepwell.execution.artifacts import load_artifact
 from stepwell.execution.records import TaskRecord
+from stepwell.suggesting import did_you_mean
 
 
 class Input:
@@ -27,7 +28,9 @@ class Input:
         record: TaskRecord = self._record
         reference = record.artifacts.get(name)
         if reference is None:
-            raise AttributeError(f"The input from step '{record.step}' has no artifact '{name}'")
+            raise AttributeError(
+                f"The input from step '{record.step}' has no artifact '{name}'.{did_you_mean(name, record.artifacts)}"
+            )
         value = load_artifact(self._objects, reference, name)
         self.__dict__[name] = value
         return value

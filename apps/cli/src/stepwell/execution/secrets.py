@@ -6,9 +6,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
 
 from stepwell.api.decorators.kinds import Secrets, SecretSource
+from stepwell.aws_secrets import fetch_text
 from stepwell.config import load_settings
 from stepwell.errors import SecretsError
 
@@ -46,37 +46,15 @@ def _from_environment(source: SecretSource, role: str | None) -> Mapping[str, st
 
 
 def _from_aws(source: SecretSource, role: str | None) -> Mapping[str, str]:
-    try:
-        from boto3.session import Session
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError as error:
-        raise SecretsError("Secrets of AWS need boto3: pip install 'stepwell[aws]'") from error
     settings = load_settings()
-    places: dict[str, Any] = {
-        "region_name": source.options.get("region") or settings.get("STEPWELL_AWS_REGION"),
-        "endpoint_url": settings.get("STEPWELL_AWS_ENDPOINT_URL"),
-    }
-    try:
-        credentials: dict[str, Any] = _assumed(Session(), source.role or role, places)
-        session: Any = Session(**credentials)
-        answer = session.client("secretsmanager", **places).get_secret_value(SecretId=source.id)
-    except (BotoCoreError, ClientError) as error:
-        raise SecretsError(f"{_named(source)} cannot be read: {error}") from error
-    text = answer.get("SecretString")
-    return _variables(source, text if text is not None else answer["SecretBinary"].decode("utf-8", "surrogateescape"))
-
-
-def _assumed(session: Any, role: str | None, places: Mapping[str, Any]) -> dict[str, str]:
-    """Credentials of another role; none where no role is asked for."""
-    if role is None:
-        return {}
-    answer = session.client("sts", **places).assume_role(RoleArn=role, RoleSessionName="stepwell-secrets")
-    given = answer["Credentials"]
-    return {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
-    }
+    text = fetch_text(
+        source.id,
+        source.role or role,
+        source.options.get("region") or settings.get("STEPWELL_AWS_REGION"),
+        settings.get("STEPWELL_AWS_ENDPOINT_URL"),
+        _named(source),
+    )
+    return _variables(source, text)
 
 
 def _variables(source: SecretSource, text: str) -> Mapping[str, str]:

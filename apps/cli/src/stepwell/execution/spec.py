@@ -15,7 +15,10 @@ class TaskSpec:
     """One attempt at one task.
 
     `inputs` are the tasks it reads, each as (step, task id), in item order for a join; `frames` is its foreach
-    stack, outermost first. `base` is what the submitter adds to the cluster's own attempt counter.
+    stack, outermost first. `gang` is the token of the whole gang's attempt that this one is part of, where the
+    scheduler publishes what it hands in. `read` is the stored form of the record of its one input, and
+    `items` are the objects (base64) of the list that its item is in, where the scheduler of this machine has them at hand: a
+    thousand tasks of a foreach need not read them, each.
     """
 
     flow: str
@@ -28,6 +31,9 @@ class TaskSpec:
     user: str = ""
     package: str | None = None
     origin_run_id: str | None = None
+    gang: str | None = None
+    read: str = attrs.field(default="", repr=False)
+    items: tuple[str, ...] = attrs.field(default=(), repr=False)
 
     @property
     def pathspec(self) -> str:
@@ -46,6 +52,7 @@ class TaskSpec:
         data = json.loads(text)
         data.pop("format")
         data["inputs"] = tuple((step, task) for step, task in data["inputs"])
+        data["items"] = tuple(data.get("items", ()))
         data["frames"] = tuple(ForeachFrame(**frame) for frame in data["frames"])
         return cls(**data)
 
@@ -54,13 +61,20 @@ class TaskSpec:
 class TaskOutcome:
     """How one attempt ended.
 
-    `done` says that the task has its record now, whoever wrote it; `error` is the message for people otherwise.
+    `done` says that the task has its record now, whoever wrote it; `error` is the message for people otherwise. `record` is the
+    stored form of the record where this attempt wrote it, or handed it over to be written.
     """
 
     done: bool
     error: str = ""
+    record: bytes = attrs.field(default=b"", repr=False)
 
     @property
     def exit_code(self) -> int:
         """The exit status of the process that ran the attempt."""
         return 0 if self.done else 1
+
+    @property
+    def told(self) -> tuple[int, bytes]:
+        """What a fork says of it: its exit status, and the record."""
+        return self.exit_code, self.record

@@ -56,6 +56,10 @@ def _go_on(flow: Any, node: Node, context: TaskContext, said: Any) -> None:
     """Take the step's own transition, unless it was taken; raises `InvalidNext` where a decorator asks for another one."""
     options: dict[str, Any] = {}
     targets: list[Any] = [getattr(flow, name) for name in node.next]
+    if isinstance(node.transition, Foreach) and node.transition.parallel and context.transition is None:
+        raise InvalidNext(
+            f"Step '{node.name}' starts a gang, so no decorator can leave it out: only it says how many tasks"
+        )
     if isinstance(node.transition, Foreach):
         options = {"foreach": node.transition.variable}
     elif isinstance(node.transition, Switch):

@@ -15,6 +15,7 @@ OPTIONS = frozenset(
         "max_num_splits",
         "run_id_file",
         "origin_run_id",
+        "origin_datastore",
         "run_id",
         "reentrant",
         "fresh",

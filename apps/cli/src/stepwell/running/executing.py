@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+import attrs
 
 from stepwell.config import Settings
 from stepwell.errors import RunnerError
@@ -23,13 +26,26 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 
 
+@attrs.frozen
+class FactsFile:
+    """The file in which a process says which run it is; its folder is there as long as somebody may read it."""
+
+    folder: tempfile.TemporaryDirectory[str]
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is, or will be."""
+        return Path(self.folder.name) / self.name
+
+
 class ExecutingRun:
     """A run while and after it executes.
 
     `status` is "running", "successful" or "failed"; `stdout` and `stderr` are what its process printed so far.
     """
 
-    def __init__(self, process: FlowProcess, facts: Path, settings: Settings, timeout: float) -> None:
+    def __init__(self, process: FlowProcess, facts: FactsFile, settings: Settings, timeout: float) -> None:
         self._process, self._facts, self._settings, self._timeout = process, facts, settings, timeout
         self._known: str | None = None
 
@@ -79,6 +95,11 @@ class ExecutingRun:
         use_settings(self._settings)
         return Run(pathspec)
 
+    def await_end(self) -> None:
+        """Wait for its end, and note which run it was."""
+        self._process.wait()
+        self._known = self._pathspec()
+
     def end(self) -> None:
         """End it if it still runs, and note which run it was."""
         self._process.end()
@@ -88,7 +109,7 @@ class ExecutingRun:
         if self._known is not None:
             return self._known
         try:
-            text = self._facts.read_text(encoding="utf-8")
+            text = self._facts.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         if not text.endswith("\n"):  # it is being written

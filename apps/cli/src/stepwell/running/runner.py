@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell.config import Settings, load_settings, local_root
 from stepwell.errors import RunnerError
 from stepwell.running.arguments import command_options, top_options
-from stepwell.running.executing import ExecutingRun
+from stepwell.running.executing import ExecutingRun, FactsFile
 from stepwell.running.process import FlowProcess
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Runner:
         return self._start("resume", [step_to_rerun] if step_to_rerun else [], options)
 
     def _start(self, command: str, words: list[str], options: Mapping[str, Any]) -> ExecutingRun:
-        facts = Path(self._folder.name) / f"{len(self._runs)}.json"
+        facts = FactsFile(self._folder, f"{len(self._runs)}.json")
         line = [
             sys.executable,
             str(self._file),
@@ -81,7 +81,7 @@ class Runner:
             *words,
             *command_options(options),
             "--runner-attribute-file",
-            str(facts),
+            str(facts.path),
         ]
         process = FlowProcess(line, self._cwd, self._env, (sys.stdout, sys.stderr) if self._show else None)
         self._runs.append(ExecutingRun(process, facts, self._settings(), self._timeout))
@@ -90,7 +90,7 @@ class Runner:
     @staticmethod
     def _to_its_end(executing: ExecutingRun) -> ExecutingRun:
         try:
-            executing._process.wait()
+            executing.await_end()
         except BaseException:  # Ctrl-C: nobody would be left to end it
             executing.end()
             raise

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from stepwell.execution.logs import timestamp
 from stepwell.execution.spec import TaskSpec
-from stepwell.terminal import DIM, GREEN, RED, ProgressLine, paint
+from stepwell.terminal import DIM, GREEN, RED, ProgressLine, paint, say
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
+"""Seconds between two lines that say how far a run is, in a file or a pipe; they double."""
 
 
 class Console:
-    """Writes a run's story to stdout; `quiet` leaves only what the tasks print."""
+    """Writes a run's story to stdout, as long as somebody reads it; `quiet` leaves only what the tasks print."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._progress = ProgressLine(sys.stdout, enabled=not quiet)
+        self._pause = _FIRST_PAUSE
+        self._next_line = time.monotonic() + self._pause
 
     def event(self, text: str, colour: str = "") -> None:
         """Something that happened to the run."""
@@ -35,7 +41,7 @@ class Console:
     def warn(self, text: str) -> None:
         """Something a person should know, on stderr."""
         self._progress.clear()
-        print(f"Warning: {text}", file=sys.stderr, flush=True)
+        say(f"Warning: {text}", sys.stderr)
 
     def succeeded(self, text: str) -> None:
         """The run's good end."""
@@ -45,9 +51,14 @@ class Console:
         """The run's bad end."""
         self.event(text, RED)
 
-    def progress(self, text: str) -> None:
-        """Refresh the progress line."""
-        self._progress.show(text)
+    def progress(self, describe: Callable[[], str]) -> None:
+        """Show how far the run is: below the lines on a terminal, as a line now and then elsewhere."""
+        if self._progress.is_shown:
+            self._progress.show(describe)
+        elif not self._quiet and time.monotonic() >= self._next_line:
+            self.event(describe())
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._next_line = time.monotonic() + self._pause
 
     def close(self) -> None:
         """Take the progress line away."""
@@ -55,5 +66,4 @@ class Console:
 
     def _write(self, line: str) -> None:
         self._progress.clear()
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        say(line, sys.stdout)

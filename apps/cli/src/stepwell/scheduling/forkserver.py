@@ -1,11 +1,14 @@
 """The fork server: a process that has imported the flow, starts no thread, and forks a child for each task.
 
-It is forked from the command itself, before that starts any thread or opens any connection, so the flow is imported
-once. The scheduler talks to it over one SOCK_SEQPACKET socket:
+One child is forked ahead and waits for the next task, as forking takes longer than handing a task over. The server is
+forked from the command itself, before that starts any thread or opens any connection, so the flow is imported once. The
+scheduler talks to it over one SOCK_SEQPACKET socket:
 
     scheduler -> server   b"run"  with three descriptors: the task spec (a memory file), stdout, stderr
     server -> scheduler   b"started <pid>" for each of them, in order
     server -> scheduler   b"exited <pid> <wait status>"
+
+What the child has to tell is in the memory file then.
 
 When the scheduler's end closes, the server ends its children and itself.
 """
@@ -15,25 +18,33 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import io
 import os
-import random
 import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import attrs
+
+from stepwell.execution.leaving import begin_anew, leave
+from stepwell.execution.logs import print_as_logs_are_kept
+from stepwell.scheduling.reseeding import reseed, unseeded_generators
 
 RUN = b"run"
 _SECONDS_TO_END = 2.0
 
 
-def start(run_task: Callable[[str], int]) -> tuple[socket.socket, int]:
+RunTask = Callable[[str], tuple[int, bytes]]
+
+
+def start(run_task: RunTask, warm_up: Callable[[], None] = lambda: None) -> tuple[socket.socket, int]:
     """Fork the server; returns the scheduler's end of the socket and the server's pid.
 
-    `run_task` runs in a child of its own, with the text of a task spec, and gives the child's exit status.
+    `run_task` runs in a child of its own, with the text of a task spec. It gives the child's exit status and what it tells.
+    `warm_up` runs in the server, while the scheduler goes on: what all children find imported and set up.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sys.stdout.flush()
@@ -45,6 +56,7 @@ def start(run_task: Callable[[str], int]) -> tuple[socket.socket, int]:
     ours.close()
     status = 1
     try:
+        warm_up()
         _serve(theirs, run_task)
         status = 0
     except BaseException:
@@ -54,12 +66,14 @@ def start(run_task: Callable[[str], int]) -> tuple[socket.socket, int]:
     raise AssertionError("unreachable")
 
 
-def _serve(channel: socket.socket, run_task: Callable[[str], int]) -> None:
+def _serve(channel: socket.socket, run_task: RunTask) -> None:
     wake = _wake_on_child_exit()
     _libc()
+    fork = functools.partial(_fork_child, (channel.fileno(), wake), _reseeded(run_task))
     gc.collect()
     gc.freeze()  # what is imported is shared with every child: keep the collector from touching its pages
     children: set[int] = set()
+    waiting = fork()
     while True:
         readable, _, _ = select.select([channel.fileno(), wake], [], [])
         if wake in readable:
@@ -70,10 +84,22 @@ def _serve(channel: socket.socket, run_task: Callable[[str], int]) -> None:
             message, descriptors, _, _ = socket.recv_fds(channel, len(RUN), 3)
             if not message:
                 break
-            pid = _fork_task(descriptors, (channel.fileno(), wake), run_task)
-            children.add(pid)
-            channel.send(b"started %d" % pid)
+            while not waiting.take(descriptors):  # somebody ended it
+                waiting = fork()
+            children.add(waiting.pid)
+            channel.send(b"started %d" % waiting.pid)
+            waiting = fork()
     _end(children)
+
+
+def _reseeded(run_task: RunTask) -> RunTask:
+    generators = unseeded_generators()
+
+    def run(text: str) -> tuple[int, bytes]:
+        reseed(generators)
+        return run_task(text)
+
+    return run
 
 
 def _wake_on_child_exit() -> int:
@@ -89,63 +115,96 @@ def _wake_on_child_exit() -> int:
 
 
 def _report_exits(channel: socket.socket, children: set[int]) -> None:
-    while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            return
-        children.discard(pid)
+    for pid, status in _exits(children):
         with contextlib.suppress(BrokenPipeError):
             channel.send(b"exited %d %d" % (pid, status))
 
 
-def _fork_task(descriptors: list[int], inherited: tuple[int, ...], run_task: Callable[[str], int]) -> int:
+def _exits(children: set[int]) -> Iterator[tuple[int, int]]:
+    """The children of these that have ended, with what they started and left behind: it ends, too."""
+    while children:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return
+        _end_group(ended.si_pid, signal.SIGKILL)  # before it is reaped: until then nobody else has its number
+        pid, status = os.waitpid(ended.si_pid, 0)
+        if pid in children:  # and not one that still waited for a task
+            children.remove(pid)
+            yield pid, status
+
+
+@attrs.frozen
+class _Child:
+    """A child that waits for its task on the other end of a socket."""
+
+    pid: int
+    socket: socket.socket
+
+    def take(self, descriptors: list[int]) -> bool:
+        """Hand it a task; False where it is no longer there. The descriptors are closed once it has them."""
+        with self.socket:
+            try:
+                socket.send_fds(self.socket, [RUN], descriptors)
+            except (BrokenPipeError, ConnectionResetError):
+                return False
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return True
+
+
+def _fork_child(inherited: tuple[int, ...], run_task: RunTask) -> _Child:
+    server = os.getpid()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            status = _be_task(descriptors, inherited, run_task)
+            _begin(server, (ours.detach(), *inherited))
+            status = _be_task(theirs, run_task)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(status)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    return pid
+            leave(status)
+    theirs.close()
+    return _Child(pid, ours)
 
 
-def _be_task(descriptors: list[int], inherited: tuple[int, ...], run_task: Callable[[str], int]) -> int:
-    """In the child: become indistinguishable from a fresh process, then run the task."""
-    spec, stdout, stderr = descriptors
+def _begin(server: int, inherited: tuple[int, ...]) -> None:
+    """In the child: become indistinguishable from a fresh process."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    die_with_parent()
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
+    die_with_parent(server)
+    begin_anew()
+    for descriptor in inherited:
+        os.close(descriptor)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    for descriptor in (stdout, stderr, null, *inherited):
+    os.close(null)
+
+
+def _be_task(server: socket.socket, run_task: RunTask) -> int:
+    """In the child: wait for a task, and run it."""
+    with server:
+        message, descriptors, _, _ = socket.recv_fds(server, len(RUN), 3)
+    if not message:  # the server ends
+        os._exit(0)
+    spec, stdout, stderr = descriptors
+    print_as_logs_are_kept()  # while the streams are what they were opened on: of files, they remember the position
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    for descriptor in (stdout, stderr):
         os.close(descriptor)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)  # a line is shown when it is written, not when the task ends
-    _reseed()
-    with os.fdopen(spec, "rb") as file:
+    with os.fdopen(spec, "r+b") as file:
         file.seek(0)
-        return run_task(file.read().decode())
-
-
-def _reseed() -> None:
-    """Give the child random states of its own, as a fresh process has (the random module reseeds itself at fork)."""
-    random.seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(None)
+        text = file.read().decode()
+        file.truncate(0)
+        status, told = run_task(text)
+        file.seek(0)
+        file.write(told)
+        return status
 
 
 @functools.cache
@@ -155,19 +214,24 @@ def _libc() -> Any:
     return ctypes.CDLL(None)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Ask the kernel (Linux) to end this process when its parent ends, however that happens."""
     pr_set_pdeathsig = 1
     _libc().prctl(pr_set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != parent:  # it ended before it was asked for
+        os._exit(1)
 
 
 def _end(children: set[int]) -> None:
     for number, seconds in ((signal.SIGTERM, _SECONDS_TO_END), (signal.SIGKILL, 0.5)):
         for pid in children:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, number)
+            _end_group(pid, number)
         deadline = time.monotonic() + seconds
         while children and time.monotonic() < deadline:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            children.discard(pid)
+            list(_exits(children))
             time.sleep(0.01)
+
+
+def _end_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -11,27 +11,42 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
 
 import attrs
 
+from stepwell.errors import RecordError
 from stepwell.execution.logs import LineSplitter
+from stepwell.execution.records import TaskRecord, decode_task
 from stepwell.execution.spec import TaskSpec
 from stepwell.scheduling import forkserver
 from stepwell.scheduling.loop import EventLoop
 
+Facts: TypeAlias = Mapping[str, str]
+"""What the metadata of a task says of where it runs."""
+NOTHING: Facts = MappingProxyType({})
+
 
 @attrs.frozen
 class Exit:
-    """How an attempt's process or job ended; `reason` is empty where it ended by itself with status 0."""
+    """How an attempt's process or job ended; `reason` is empty where it ended by itself with status 0.
+
+    A launcher may know more: the task's `record`, one that the attempt has `handed_over` to be published, and how often the
+    cluster `retried` the attempt by itself.
+    """
 
     reason: str = ""
+    record: TaskRecord | None = None
+    handed_over: TaskRecord | None = None
+    retried: int = 0
+    facts: Facts = attrs.field(factory=dict)
 
 
 class Listener(Protocol):
     """Who wants to know what attempts do."""
 
-    def started(self, spec: TaskSpec, place: str) -> None:
+    def started(self, spec: TaskSpec, place: str, facts: Facts = NOTHING) -> None:
         """The attempt runs now, at `place` ("pid 17", "batch job ...")."""
 
     def printed(self, spec: TaskSpec, stream: str, line: bytes) -> None:
@@ -45,6 +60,8 @@ class Launcher(Protocol):
     """Runs attempts somewhere and reports what they do to a listener."""
 
     writes_logs: bool
+    limits_itself: bool
+    """Whether it takes any number of attempts, and runs as many at once as is right."""
 
     def launch(self, spec: TaskSpec) -> None:
         """Start an attempt; returns at once."""
@@ -109,35 +126,63 @@ class _Process:
     spec: TaskSpec
     pipes: Pipes
     pid: int = 0
+    memory: int = -1
+
+    def told(self) -> TaskRecord | None:
+        """The record that a fork told, which thus need not be read; None where it told none, or was killed in the midst of it."""
+        with os.fdopen(self.memory, "rb") as file:
+            file.seek(0)
+            told = file.read()
+        try:
+            return decode_task(told, f"of {self.spec.pathspec}")
+        except RecordError:
+            return None
 
 
 class ForkLauncher:
-    """Runs each attempt in a fork of a process that has imported the flow (see `forkserver`)."""
+    """Runs each attempt in a fork of a process that has imported the flow (see `forkserver`).
+
+    With `hand_over` the forks tell records that are to be published yet, else those that they have published.
+    """
 
     writes_logs = False
+    limits_itself = False
 
-    def __init__(self, loop: EventLoop, listener: Listener, channel: socket.socket, server_pid: int) -> None:
+    def __init__(
+        self, loop: EventLoop, listener: Listener, channel: socket.socket, server_pid: int, *, hand_over: bool
+    ) -> None:
         self._loop, self._listener, self._channel, self._server_pid = loop, listener, channel, server_pid
+        self._hand_over = hand_over
         self._starting: deque[_Process] = deque()
         self._running: dict[int, _Process] = {}
+        self._lost = ""
         loop.add_reader(channel.fileno(), self._receive)
 
     def launch(self, spec: TaskSpec) -> None:
         """Start an attempt."""
+        if self._lost:
+            self._loop.call_after(0, lambda: self._listener.exited(spec, Exit(self._lost)))
+            return
         process = _Process(spec, Pipes(self._loop, lambda stream, line: self._listener.printed(spec, stream, line)))
         writers = process.pipes.attach()
-        memory = os.memfd_create("task-spec")
+        process.memory = os.memfd_create("task-spec")
         try:
-            _write_all(memory, spec.to_json().encode())
-            socket.send_fds(self._channel, [forkserver.RUN], [memory, *writers])
+            _write_all(process.memory, spec.to_json().encode())
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # that the server is gone is read, below
+                socket.send_fds(self._channel, [forkserver.RUN], [process.memory, *writers])
         finally:
-            for descriptor in (memory, *writers):
+            for descriptor in writers:
                 os.close(descriptor)
         self._starting.append(process)
 
     def _receive(self) -> None:
-        kind, *numbers = self._channel.recv(64).split()
-        if kind == b"started":
+        try:
+            kind, *numbers = self._channel.recv(64).split() or [b"gone"]
+        except ConnectionResetError:
+            kind, numbers = b"gone", []
+        if kind == b"gone":
+            self._lose_server()
+        elif kind == b"started":
             process = self._starting.popleft()
             process.pid = int(numbers[0])
             self._running[process.pid] = process
@@ -145,7 +190,26 @@ class ForkLauncher:
         elif kind == b"exited":
             process = self._running.pop(int(numbers[0]))
             process.pipes.drain()
-            self._listener.exited(process.spec, describe_status(os.waitstatus_to_exitcode(int(numbers[1]))))
+            end = describe_status(os.waitstatus_to_exitcode(int(numbers[1])))
+            told = process.told()
+            end = attrs.evolve(end, handed_over=told) if self._hand_over else attrs.evolve(end, record=told)
+            self._listener.exited(process.spec, end)
+
+    def _lose_server(self) -> None:
+        """The server ended, and with it every attempt: nobody else knows how to fork the flow."""
+        self._loop.remove_reader(self._channel.fileno())
+        status = os.waitstatus_to_exitcode(os.waitpid(self._server_pid, 0)[1])
+        why = describe_status(status).reason.replace("its process", "the process that forks the tasks")
+        self._lost = why or "the process that forks the tasks ended"
+        for pid in self._running:
+            end_group(pid, force=True)
+        lost = [*self._running.values(), *self._starting]
+        self._running.clear()
+        self._starting.clear()
+        for process in lost:
+            process.pipes.drain()
+            os.close(process.memory)
+            self._listener.exited(process.spec, Exit(self._lost))
 
     def terminate(self, spec: TaskSpec, force: bool) -> None:
         """End an attempt's process group."""
@@ -155,16 +219,18 @@ class ForkLauncher:
 
     def close(self) -> None:
         """End the server, which ends its children."""
-        self._loop.remove_reader(self._channel.fileno())
-        self._channel.close()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._server_pid, 0)
+        if not self._lost:
+            self._loop.remove_reader(self._channel.fileno())
+            self._channel.close()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._server_pid, 0)
 
 
 class FreshLauncher:
     """Runs each attempt in a fresh interpreter: where forking is not safe, or not wanted."""
 
     writes_logs = False
+    limits_itself = False
 
     def __init__(
         self, loop: EventLoop, listener: Listener, command: list[str], variables: Callable[[str], Mapping[str, str]]
@@ -198,13 +264,13 @@ class FreshLauncher:
 
     def _poll(self, pid: int, pause: float) -> None:
         process, popen = self._running[pid]
-        status = popen.poll()
-        if status is None:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             self._loop.call_after(pause, lambda: self._poll(pid, min(pause * 1.5, 0.1)))
             return
+        end_group(pid, force=True)  # what it left running; before it is reaped, as its number is its own until then
         del self._running[pid]
         process.pipes.drain()
-        self._listener.exited(process.spec, describe_status(status))
+        self._listener.exited(process.spec, describe_status(popen.wait()))
 
     def terminate(self, spec: TaskSpec, force: bool) -> None:
         """End an attempt's process group."""

@@ -23,6 +23,17 @@ def held_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """While inside, SIGINT raises `KeyboardInterrupt`, though signals are held."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # raises at once where one was held
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
 def handled_signals(loop: EventLoop, handle: Callable[[int], None]) -> Iterator[None]:
     """While inside, SIGINT and SIGTERM are events of the loop; what came while they were held comes now."""
     reader, writer = os.pipe()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 from attrs.validators import instance_of, max_len, optional
 
-from stepwell.api.decorators.base import make
+from stepwell.api.decorators.base import Late, written
 from stepwell.api.decorators.cron import why_no_cron
 from stepwell.errors import DecoratorError
 
@@ -24,6 +24,7 @@ class FlowDecorator:
 
 
 FD = TypeVar("FD", bound=FlowDecorator)
+AnyFlowDecorator = FlowDecorator | Late[FlowDecorator]
 _PROJECT_NAME = re.compile(r"[a-z0-9_]+")
 _BRANCH_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 
@@ -114,27 +115,28 @@ def _usable(kind: type[FlowDecorator]) -> Callable[..., Any]:
         if cls is not None and not isinstance(cls, type):
             first = attrs.fields(kind)[0].alias
             raise DecoratorError(f"@{kind.name} takes its attributes by name: @{kind.name}({first}=...)")
-        made = make(kind, attributes)
+        made = written(kind, attributes)
         return _attach(cls, made) if cls is not None else lambda flow: _attach(flow, made)
 
     decorate.__name__ = kind.name
     decorate.__doc__ = kind.__doc__
+    decorate.kind = kind  # type: ignore[attr-defined]
     return decorate
 
 
-def _attach(cls: Any, decorator: FlowDecorator) -> Any:
+def _attach(cls: Any, decorator: AnyFlowDecorator) -> Any:
     if not isinstance(cls, type):
         raise DecoratorError(f"@{decorator.name} goes above a flow's class, not above a step")
-    own: tuple[FlowDecorator, ...] = vars(cls).get(ATTACHED, ())
+    own: tuple[AnyFlowDecorator, ...] = vars(cls).get(ATTACHED, ())
     if any(one.name == decorator.name for one in own):
         raise DecoratorError(f"Flow '{cls.__name__}' has @{decorator.name} twice; keep one")
     setattr(cls, ATTACHED, (*own, decorator))
     return cls
 
 
-def attached_to_flow(cls: type) -> dict[str, FlowDecorator]:
+def attached_to_flow(cls: type) -> dict[str, AnyFlowDecorator]:
     """The decorators of a flow by name; a class's own go before those that it inherits."""
-    found: dict[str, FlowDecorator] = {}
+    found: dict[str, AnyFlowDecorator] = {}
     for base in cls.__mro__:
         for decorator in vars(base).get(ATTACHED, ()):
             found.setdefault(decorator.name, decorator)

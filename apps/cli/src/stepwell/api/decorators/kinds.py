@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
-from attrs.validators import ge, instance_of, le, optional
+from attrs.validators import ge, gt, instance_of, le, optional
 
 from stepwell.api.decorators.base import StepDecorator, usable
 
@@ -126,12 +126,15 @@ class Secrets(StepDecorator):
 
 @attrs.frozen
 class Resources(StepDecorator):
-    """What a step needs from a cluster: `cpu` cores, `memory` in MiB, `gpu` devices. No effect on a laptop."""
+    """What a task of a step needs: `cpu` cores, `memory` in MiB, `gpu` devices.
+
+    On one machine as many tasks run at once as their cores and their memory, where it is given, leave room for.
+    """
 
     name: ClassVar[str] = "resources"
     cpu: float = attrs.field(default=1.0, validator=[_number, ge(0)])
     memory: int = attrs.field(default=4096, validator=[instance_of(int), ge(4)])
-    gpu: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
+    gpu: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
 
 
 @attrs.frozen
@@ -139,16 +142,29 @@ class Batch(StepDecorator):
     """Run a step as an AWS Batch job: in `image`, on `queue`, with `cpu` cores and `memory` in MiB."""
 
     name: ClassVar[str] = "batch"
-    cpu: float | None = attrs.field(default=None, validator=optional(_number))
-    memory: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
-    gpu: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
+    cpu: float | None = attrs.field(default=None, validator=optional([instance_of((int, float)), gt(0.0)]))
+    memory: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(4)]))
+    gpu: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
     image: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     queue: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     iam_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     execution_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 
 
-KINDS: tuple[type[StepDecorator], ...] = (Retry, Catch, Timeout, Environment, Secrets, Resources, Batch)
+@attrs.frozen
+class Parallel(StepDecorator):
+    """Run a step as a gang: `self.next(self.train, num_parallel=4)` starts its tasks at once; see `current.parallel`."""
+
+    name: ClassVar[str] = "parallel"
+
+    def why_not_on(self, step: Node) -> str | None:
+        """See `StepDecorator`."""
+        return (
+            None if step.parallel else "only the flow's source may make a step one of a gang: write @parallel above it"
+        )
+
+
+KINDS: tuple[type[StepDecorator], ...] = (Retry, Catch, Timeout, Environment, Secrets, Resources, Batch, Parallel)
 
 retry = usable(Retry)
 catch = usable(Catch)
@@ -157,3 +173,4 @@ environment = usable(Environment)
 secrets = usable(Secrets)
 resources = usable(Resources)
 batch = usable(Batch)
+parallel = usable(Parallel)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from types import FunctionType
 from typing import Any
 
+from stepwell.api.decorators.own import OwnDecorator
 from stepwell.errors import DecoratorError, StepwellError
 
 ATTACHED = "stepwell_user_decorators"
@@ -14,7 +15,18 @@ USER_SKIP_STEP: dict[str, Any] = {}
 """What a generator yields to have the step left out."""
 
 
-class UserStepDecorator:
+class StepHook(OwnDecorator):
+    """What users write to put above a step: `UserStepDecorator`, `StepMutator`."""
+
+    _attached = ATTACHED
+    _place = "a step"
+
+    @classmethod
+    def _can_be_above(cls, target: Any) -> bool:
+        return isinstance(target, FunctionType)
+
+
+class UserStepDecorator(StepHook):
     """Base of a user's decorator: `@Mine` or `@Mine(x=1)` above a step. `init` gets the arguments.
 
     Decorators nest as Python applies them: the one nearest to the step runs last before it and first behind it.
@@ -22,29 +34,6 @@ class UserStepDecorator:
 
     skip_step: bool | dict[str, Any] = False
     """Set it in `pre_step` to leave out what the decorator wraps; the flow goes on as the step's `self.next` says."""
-
-    def __new__(cls, *arguments: Any, **named: Any) -> Any:
-        """A decorator; or, given only a step (`@Mine`), that step with one attached."""
-        made = super().__new__(cls)
-        if len(arguments) == 1 and not named and isinstance(arguments[0], FunctionType):
-            made.init()  # Python calls `__init__` only where the class's own instance comes back
-            return made(arguments[0])
-        return made
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        self.init(*arguments, **named)
-
-    def __call__(self, function: Any) -> Any:
-        """Attach this decorator to a step."""
-        if not isinstance(function, FunctionType):
-            raise DecoratorError(f"@{type(self).__name__} takes its arguments by name and goes above a step")
-        setattr(function, ATTACHED, (*getattr(function, ATTACHED, ()), self))
-        return function
-
-    def init(self, *arguments: Any, **named: Any) -> None:
-        """Take the arguments; override it where there are any."""
-        if arguments or named:
-            raise DecoratorError(f"@{type(self).__name__} takes no arguments: define init(self, ...) to take them")
 
     def pre_step(self, step_name: str, flow: Any, inputs: Any = None) -> Callable[..., Any] | None:
         """Before the step: None, or a function to call in its place, with the flow and, in a join, the inputs.
@@ -107,6 +96,6 @@ def user_step_decorator(generator: Callable[..., Generator[Any, None, Any]]) -> 
     return Wrapping
 
 
-def attached_by_user(function: Any) -> tuple[UserStepDecorator, ...]:
-    """A step's decorators that users wrote, the innermost first."""
+def attached_by_user(function: Any) -> tuple[StepHook, ...]:
+    """A step's decorators and mutators that users wrote, the innermost first."""
     return getattr(function, ATTACHED, ())

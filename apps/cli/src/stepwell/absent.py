@@ -1,0 +1,24 @@
+"""Names that flows written for Metaflow may import and that stepwell does not have: what to do instead of each."""
+
+from __future__ import annotations
+
+_IMAGE = "give the steps an image with what they need, or run in an environment that has it"
+_OBJECTS = "assign what you load to self, or use boto3 in the step"
+
+INSTEAD = {
+    "card": "keep what you would show as artifacts, and look at them in a notebook",
+    "conda": _IMAGE,
+    "conda_base": _IMAGE,
+    "pypi": _IMAGE,
+    "pypi_base": _IMAGE,
+    "kubernetes": "run steps on AWS Batch with @batch, or start them from a scheduler of your own with init and step",
+    "S3": _OBJECTS,
+    "NBRunner": "write the flow into a file and use Runner",
+    "NBDeployer": "write the flow into a file and use Deployer",
+    "parallel_map": "use a foreach, or multiprocessing within the step",
+}
+
+
+def refusal(name: str) -> str:
+    """One sentence that says that a name is absent, and what to do instead."""
+    return f"stepwell does not have '{name}': {INSTEAD[name]} (see Migrating from Metaflow in its documentation)"
