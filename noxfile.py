@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,10 +31,22 @@ PACKAGES = {
     "compute_batch": ("libs/compute_batch", "", "aws", ()),
     "sched_sfn": ("libs/sched_sfn", "deploy", "aws", ("flow_graph",)),
     "cli": ("apps/cli", "", "", ("cas_store", "flow_graph", "meta_client")),
-    "metadata_service": ("apps/metadata_service", "embedded", "", ("meta_client",)),
+    "metadata_service": ("apps/metadata_service", "embedded", "aws", ("meta_client",)),
 }
 
-nox.options.sessions = ["lint", *PACKAGES, "s3", "faults", "validators", "oldest", "wheels", "docs", "e2e"]
+nox.options.sessions = [
+    "lint",
+    *PACKAGES,
+    "s3",
+    "faults",
+    "validators",
+    "oldest",
+    "wheels",
+    "release",
+    "docs",
+    "e2e",
+    "chaos",
+]
 
 
 def distribution(package: str) -> str:
@@ -43,15 +56,26 @@ def distribution(package: str) -> str:
 
 # A wheel built anew has the same name and version as the last one: uv must not take it from its cache.
 INSTALLING = [word for name in PACKAGES for word in ("--refresh-package", distribution(name))]
-# Where the tests start many interpreters.
-COMPILED = ("--compile-bytecode",)
+
+
+BUILT = ROOT / ".nox" / "built-wheels"  # "wheels" is a session's environment
+BUILT_NOW: set[str] = set()
 
 
 def build(session: nox.Session, *packages: str) -> Path:
-    """Build wheels of packages; gives the folder that holds them."""
-    folder = Path(session.create_tmp()).resolve() / "wheels"
+    """Build wheels of packages, each once in a run of nox; gives a folder that holds those and no others."""
     for package in packages:
-        session.run("uv", "build", "-q", "--wheel", "-o", str(folder), str(ROOT / PACKAGES[package][0]), external=True)
+        if package not in BUILT_NOW:
+            shutil.rmtree(BUILT / package, ignore_errors=True)
+            into = str(BUILT / package)
+            session.run("uv", "build", "-q", "--wheel", "-o", into, str(ROOT / PACKAGES[package][0]), external=True)
+            BUILT_NOW.add(package)
+    folder = Path(session.create_tmp()).resolve() / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for package in packages:
+        for wheel in (BUILT / package).glob("*.whl"):
+            shutil.copy(wheel, folder)
     return folder
 
 
@@ -65,8 +89,8 @@ def install_wheel(session: nox.Session, package: str, *options: str, direct: boo
     wheel = next(wheels.glob(f"{distribution(package).replace('-', '_')}-[0-9]*.whl"))
     requirement = f"{distribution(package)}{f'[{extras}]' if extras else ''} @ {wheel.as_uri()}"
     session.install(
-        *options, *INSTALLING, *(COMPILED if package == "cli" else ()), "--find-links", str(wheels), requirement,
-        "pytest-timeout>=2.3",
+        *options, *INSTALLING, "--find-links", str(wheels), requirement,
+        "pytest-timeout>=2.3", "pytest-xdist>=3.6",
         "--group", f"{folder}/pyproject.toml:test",
         *(requirements(package) if direct else []), *(["-e", f"testing[{support}]"] if support else []),
     )  # fmt: skip
@@ -83,20 +107,21 @@ def run_pytest(session: nox.Session, *arguments: str, **environment: str) -> Non
     """Run pytest; what stands behind `--` on nox's command line goes to it. Reports go to `.nox/reports`."""
     report = REPORTS / f"{re.sub(r'[^a-z0-9_]+', '-', session.name).strip('-')}.xml"
     session.run(
-        "pytest", "-c", str(ROOT / "pyproject.toml"), "--timeout", "300", f"--junitxml={report}", "-q",
-        *arguments, *session.posargs, env={"PYTHONHASHSEED": "0", **environment},
+        "pytest", "-c", str(ROOT / "pyproject.toml"), "--timeout", "900", f"--junitxml={report}", "-q",
+        *arguments, *session.posargs, env={**ENVIRONMENT, **environment},
     )  # fmt: skip
 
 
 # Folders of tests with a session of their own, so that a package's session stays quick.
 SEPARATE = ("s3", "faults", "validators")
-ON_ALL_CORES = ("cas_store", "cli")
+ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
+# Tests start many interpreters: they keep what they compile, whatever the environment says.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def test_package(session: nox.Session, package: str) -> None:
     install_wheel(session, package, *CONSTRAINTS)
-    workers = ("-n", "auto", "--dist", "worksteal") if package in ON_ALL_CORES else ()
-    run_pytest(session, *workers, *tests_of(package, without=SEPARATE))
+    run_pytest(session, *ON_ALL_CORES, *tests_of(package, without=SEPARATE))
 
 
 def tests_of(package: str, without: Iterable[str]) -> list[str]:
@@ -110,9 +135,9 @@ def with_tests_in(name: str) -> list[str]:
     return [package for package, (folder, *_) in PACKAGES.items() if (ROOT / folder / "tests" / name).is_dir()]
 
 
-def test_separately(session: nox.Session, package: str, name: str) -> None:
+def test_separately(session: nox.Session, package: str, name: str, *options: str) -> None:
     install_wheel(session, package, *CONSTRAINTS)
-    run_pytest(session, f"{PACKAGES[package][0]}/tests/{name}")
+    run_pytest(session, *options, f"{PACKAGES[package][0]}/tests/{name}")
 
 
 def session_of(package: str) -> None:
@@ -131,14 +156,14 @@ for name in PACKAGES:
 @nox.parametrize("package", with_tests_in("s3"))
 def s3(session: nox.Session, package: str) -> None:
     """Test a package against a real S3 server."""
-    test_separately(session, package, "s3")
+    test_separately(session, package, "s3", *ON_ALL_CORES)
 
 
 @nox.session
 @nox.parametrize("package", with_tests_in("faults"))
 def faults(session: nox.Session, package: str) -> None:
     """Kills, damage, full disks and hostile servers against a package."""
-    test_separately(session, package, "faults")
+    test_separately(session, package, "faults", *ON_ALL_CORES)
 
 
 @nox.session
@@ -153,7 +178,7 @@ def validators(session: nox.Session, package: str) -> None:
 def oldest(session: nox.Session, package: str) -> None:
     """Test a library with the oldest versions that its ranges allow; what runs on the AWS rig is tested with the pins."""
     install_wheel(session, package, *UNPINNED, "--resolution", "lowest-direct", direct=True)
-    run_pytest(session, *tests_of(package, without=("faults", "validators")), "-k", "not on_rig")
+    run_pytest(session, *ON_ALL_CORES, *tests_of(package, without=("faults", "validators")), "-k", "not on_rig")
 
 
 @nox.session
@@ -161,7 +186,7 @@ def oldest(session: nox.Session, package: str) -> None:
 def newest(session: nox.Session, package: str) -> None:
     """Test a package with the newest versions there are."""
     install_wheel(session, package, *UNPINNED, "--upgrade", direct=True)
-    run_pytest(session, *tests_of(package, without=("faults", "validators")))
+    run_pytest(session, *ON_ALL_CORES, *tests_of(package, without=("faults", "validators")))
 
 
 def install_everything(session: nox.Session) -> None:
@@ -174,7 +199,7 @@ def install_everything(session: nox.Session) -> None:
         "stepwell-metadata-service[embedded]",
     )
     session.install(
-        *CONSTRAINTS, *INSTALLING, *COMPILED, "--find-links", str(wheels), *names,
+        *CONSTRAINTS, *INSTALLING, "--find-links", str(wheels), *names,
         "--group", "pyproject.toml:e2e", "-e", "testing[aws,s3]",
     )  # fmt: skip
 
@@ -183,14 +208,22 @@ def install_everything(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Run real flows through all packages: here, on S3 and the service, on Batch, on Step Functions."""
     install_everything(session)
-    run_pytest(session, "tests/e2e")
+    run_pytest(session, "-n", "2", "--dist", "worksteal", "tests/e2e")  # they mostly wait
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill and hurt everything that a run in shared mode depends on; nothing may be lost. CHAOS_RUNS and CHAOS_SEED vary it."""
+    install_everything(session)
+    run_pytest(session, "tests/chaos")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every example of every README and of docs/."""
+    """Build the site, where a warning is an error; run every example of every README and follow every page of docs/."""
     install_everything(session)
-    run_pytest(session, "docs/tests")
+    session.install(*CONSTRAINTS, "--group", "pyproject.toml:docs")
+    run_pytest(session, "-n", "2", "--dist", "worksteal", "docs/tests")
 
 
 @nox.session
@@ -199,6 +232,17 @@ def wheels(session: nox.Session) -> None:
     folder = build(session, *PACKAGES)
     session.install("pytest", "pytest-timeout", "uv", *CONSTRAINTS)
     run_pytest(session, "tests/wheels", STEPWELL_WHEELS=str(folder))
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build both distributions of every changed package and check them; test the machinery that releases them."""
+    session.install(*CONSTRAINTS, "--group", "pyproject.toml:release")
+    root = {"PYTHONPATH": str(ROOT)}
+    session.run(
+        "python", "-m", "releasing", "check", "--develop", "--to", str(Path(session.create_tmp()).resolve()), env=root
+    )
+    run_pytest(session, "tests/releasing", **root)
 
 
 @nox.session

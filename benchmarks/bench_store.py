@@ -81,8 +81,9 @@ def save_and_load(ours: Worker, metaflow: Worker, at: Path, name: str, goals: tu
     line(f"save {name}, wall", wall["ours"], wall["metaflow"], "-")
     size = {kind: 256 * MIB / rows[0]["stored"] for kind, rows in saves.items()}
     line(f"save {name}, how many times smaller", size["ours"], size["metaflow"], ">= 1 x", "times")
-    reading = {kind: 256 / median(rows, "cpu") for kind, rows in loads.items()}
-    line(f"load {name}, not yet verified, cpu", reading["ours"], reading["metaflow"], goals[1])
+    for clock in ("cpu", "wall"):
+        reading = {kind: 256 / median(rows, clock) for kind, rows in loads.items()}
+        line(f"load {name}, not yet verified, {clock}", reading["ours"], reading["metaflow"], goals[1])
     grown = {kind: median(rows, "growth") for kind, rows in saves.items()}
     line(f"save {name}, growth of memory", grown["ours"], grown["metaflow"], "<= 32 MiB (R, S)", "MiB")
     if name == "R":

@@ -25,13 +25,19 @@ _ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHO
 
 @attrs.frozen
 class Command:
-    """A command to time; `directory` is emptied before each run and filled with `files` (name -> text)."""
+    """A command to time; `directory` is filled with `files` (name -> text), and emptied before each run unless it is `kept`."""
 
     name: str
     arguments: tuple[str, ...]
     directory: Path
     files: Mapping[str, str] = attrs.field(factory=dict)
     environment: Mapping[str, str] = attrs.field(factory=dict)
+    kept: bool = False
+
+    @property
+    def output(self) -> str:
+        """What it wrote when it last ran."""
+        return (self.directory / "output.log").read_text()
 
 
 @attrs.frozen
@@ -45,8 +51,9 @@ class Timing:
 
 def timed(command: Command) -> Timing:
     """Run a command once; raises `RuntimeError` with its output where it fails."""
-    shutil.rmtree(command.directory, ignore_errors=True)
-    command.directory.mkdir(parents=True)
+    if not command.kept:
+        shutil.rmtree(command.directory, ignore_errors=True)
+    command.directory.mkdir(parents=True, exist_ok=True)
     for name, text in command.files.items():
         (command.directory / name).write_text(text)
     log = command.directory / "output.log"

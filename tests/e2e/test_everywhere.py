@@ -96,7 +96,7 @@ def test_in_production(cluster: Place) -> None:
     wait = f"""
 import time
 namespace(None)
-deadline = time.monotonic() + 180
+deadline = time.monotonic() + 600
 while time.monotonic() < deadline:
     try:
         if Run("HelloFlow/{run_id}").finished: break

@@ -25,6 +25,14 @@ def test_predict(examples: Path) -> None:
     assert found["ridge regression"]["rmse"] < found["mean of airline and hour"]["rmse"]
 
 
+def test_scaling(examples: Path) -> None:
+    place = Place(examples, {})
+    assert "a matrix of 327,346 x" in place.succeed("scaling.py", "run", "--samples", "3", "--size", "5000")
+    found = json.loads(place.client('import json; print(json.dumps(Flow("DelayCauses").latest_run.data.result))'))
+    assert len(found) == 5
+    assert all(minutes > 5 for minutes, _ in found.values())
+
+
 def test_hello_by_both_ways_of_starting_it(examples: Path) -> None:
     place = Place(examples.parent, {})
     assert "Hello from run 1" in place.succeed("-m", "stepwell", "run", "examples/hello.py")

@@ -18,7 +18,7 @@ def resolve() -> list[str]:
         str(path.relative_to(ROOT)) for path in (*projects, ROOT / "testing/pyproject.toml", ROOT / "pyproject.toml")
     ]
     groups = [f"{path.relative_to(ROOT)}:test" for path in projects]
-    groups += [f"pyproject.toml:{name}" for name in ("dev", "lint", "e2e", "bench")]
+    groups += [f"pyproject.toml:{name}" for name in ("dev", "lint", "e2e", "bench", "docs", "release")]
     command = [os.environ.get("UV", "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.10"]
     command += [
         "--upgrade",

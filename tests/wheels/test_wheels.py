@@ -16,10 +16,15 @@ BELOW = {
     "meta_client": set(),
     "compute_batch": set(),
     "sched_sfn": {"flow_graph"},
-    "metadata_service": {"meta_client"},
+    "metadata_service": set(),
     "stepwell": {"cas_store", "flow_graph", "meta_client"},
 }
 HEAVY = ("boto3", "networkx", "requests", "flask", "psycopg2", "numpy")
+
+
+# A wheel built anew has the same name, version and place as the last one: uv must not take it from its cache.
+OURS = ["stepwell" if name == "stepwell" else f"stepwell-{name.replace('_', '-')}" for name in BELOW]
+ANEW = [word for name in OURS for word in ("--refresh-package", name)]
 
 
 def wheel_of(package: str) -> Path:
@@ -32,28 +37,22 @@ def wheel_of(package: str) -> Path:
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A package, and the interpreter of an environment that holds its wheel and what that asks for."""
     folder = tmp_path_factory.mktemp(request.param)
-    subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(folder)], check=True)
+    run(["uv", "venv", "-q", "--python", sys.executable, str(folder)])
     python = folder / "bin" / "python"
-    subprocess.run(
-        [
-            "uv",
-            "pip",
-            "install",
-            "-q",
-            "--python",
-            str(python),
-            "--find-links",
-            str(WHEELS),
-            str(wheel_of(request.param)),
-        ],
-        check=True,
-    )
+    command = ["uv", "pip", "install", "-q", "--python", str(python), "--find-links", str(WHEELS), *ANEW]
+    run([*command, str(wheel_of(request.param))])
     return request.param, python
 
 
 def ask(python: Path, program: str) -> list[str]:
-    done = subprocess.run([str(python), "-c", program], check=True, capture_output=True, text=True)
-    return done.stdout.split()
+    return run([str(python), "-c", program]).split()
+
+
+def run(command: list[str]) -> str:
+    """What a command prints; one that fails is told of with all that it said."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def test_it_imports_and_the_libraries_it_must_not_know_are_absent(installed: tuple[str, Path]) -> None:
@@ -80,7 +79,7 @@ for found in pkgutil.walk_packages(importlib.import_module(package).__path__, pa
 def test_every_module_imports_or_lacks_an_extra(installed: tuple[str, Path]) -> None:
     package, python = installed
     extras = "boto3,botocore,networkx,compute_batch,sched_sfn"
-    subprocess.run([str(python), "-c", IMPORT_ALL, package, "testing,__main__", extras], check=True)
+    run([str(python), "-c", IMPORT_ALL, package, "testing,__main__", extras])
 
 
 def test_importing_it_loads_nothing_heavy(installed: tuple[str, Path]) -> None:

@@ -26,7 +26,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-SECONDS_TO_START = 60
+from stepwell_testing.ports import kept_ports
+
+SECONDS_TO_START = 240
 STARTS = 3
 REGION = "us-east-1"
 _PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
@@ -47,6 +49,7 @@ class S3Server:
         self.url = ""
         self._directory = ""
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._ports = contextlib.ExitStack()
 
     def __enter__(self) -> S3Server:
         for attempt in range(1, STARTS + 1):
@@ -74,7 +77,8 @@ class S3Server:
             assert keeper.stdin is not None
             with contextlib.suppress(OSError):
                 keeper.stdin.close()
-            keeper.wait(30)
+            keeper.wait(120)
+        self._ports.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
@@ -111,7 +115,7 @@ class S3Server:
 
     def _start(self) -> None:
         self._directory = tempfile.mkdtemp(prefix="s3-server-")
-        ports = _free_ports()
+        ports = dict(zip(_PORTS, self._ports.enter_context(kept_ports(len(_PORTS))), strict=True))
         self.url = f"http://127.0.0.1:{ports['s3']}"
         self._write_credentials()
         with Path(self._directory, "server.log").open("wb") as log:
@@ -167,15 +171,6 @@ class S3Server:
 
 class PortsTaken(RuntimeError):
     """The server ended at once: most likely another process took one of its ports since it was seen free."""
-
-
-def _free_ports() -> dict[str, int]:
-    """Ports of 127.0.0.1 that are free now, each another one."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in _PORTS]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return dict(zip(_PORTS, (one.getsockname()[1] for one in sockets), strict=True))
 
 
 def _command(directory: str, ports: dict[str, int]) -> list[str]:

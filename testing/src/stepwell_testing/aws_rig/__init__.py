@@ -10,5 +10,6 @@ Where it is still kinder than AWS is written in the README beside this package's
 
 from .podman import podman_available
 from .rig import ENGINES, Rig, engines_here
+from .settings import TEST_MARK
 
-__all__ = ["ENGINES", "Rig", "engines_here", "podman_available"]
+__all__ = ["ENGINES", "TEST_MARK", "Rig", "engines_here", "podman_available"]

@@ -22,6 +22,8 @@ LOG_GROUP = "/aws/batch/job"
 ENDED = ("SUCCEEDED", "FAILED")
 EXITED = "Essential container in task exited"
 TIMED_OUT = "Job attempt duration exceeded timeout"
+HOST_LOST = "Host EC2"
+"""How the reason of a termination begins that stands for an instance that went away with the attempt."""
 LONGEST_EVENT = 256 * 1024 - 26  # bytes of a log event, less what CloudWatch counts for each
 
 
@@ -51,7 +53,10 @@ class JobRunner:
             self._make_ready(job)
 
     def terminate(self, job: Any, reason: str) -> None:
-        """End a job and its children, wherever they are."""
+        """End a job and its children, wherever they are; for a lost host, only the attempt of a job that runs."""
+        if reason.startswith(HOST_LOST):
+            job.lost_host = reason
+            return
         for one in [job, *(job._child_jobs or [])]:
             with self._lock:
                 if one.job_stopped or one.stop:
@@ -162,10 +167,13 @@ class JobRunner:
         limit = job._get_attempt_duration()
         deadline = time.monotonic() + limit / self._timeout_speed if limit else float("inf")
         while not ended.wait(0.05):
-            if job.stop or time.monotonic() > deadline:
-                verdict[0] = job.stop_reason if job.stop else TIMED_OUT
-                engine.kill()
-                return
+            lost, job.lost_host = getattr(job, "lost_host", None), None
+            if job.stop or lost or time.monotonic() > deadline:
+                verdict[0] = lost or (job.stop_reason if job.stop else TIMED_OUT)
+                break
+        while not ended.is_set():
+            engine.kill()  # again and again: a container that is just beginning does not hear of it
+            ended.wait(0.5)
 
     def _open_log(self, job: Any) -> None:
         job.log_stream_name = f"{job.job_definition.name}/default/{uuid.uuid4().hex}"

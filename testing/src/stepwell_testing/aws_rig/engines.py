@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,6 +96,18 @@ class ProcessEngine:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
+FOLLOWING_SECONDS = 2.0
+"""How long a log that is followed says nothing before one asks whether its container has ended."""
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")
+
+
+def _lines_of(log: bytes) -> list[str]:
+    return [_text(line) for line in log.removesuffix(b"\n").split(b"\n")] if log else []
+
+
 class PodmanEngine:
     """The job definition's image in a container on the host's network, so that it reaches the rig on 127.0.0.1."""
 
@@ -119,22 +134,52 @@ class PodmanEngine:
             raise StartError(f"CannotStartContainerError: {error}"[:255]) from error
 
     def lines(self) -> Iterator[str]:
-        """Its output."""
+        """Its output, followed; of a container that ended and whose log goes on being followed, what is left is read."""
+        followed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._follow, args=(followed,), daemon=True).start()
+        given, had_ended = 0, False
+        while True:
+            try:
+                line = followed.get(timeout=FOLLOWING_SECONDS)
+            except queue.Empty:
+                # podman, now and then, does not end the log of a container that ends as one begins to follow it
+                if had_ended:
+                    yield from _lines_of(self._container.logs(stdout=True, stderr=True))[given:]
+                    return
+                had_ended = self._exit_code() is not None
+                continue
+            if line is None:
+                return
+            given += 1
+            yield line
+
+    def _follow(self, lines: queue.SimpleQueue[str | None]) -> None:
         rest = b""
-        for chunk in self._container.logs(stream=True, follow=True, stdout=True, stderr=True):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
-        if rest:
-            yield rest.decode("utf-8", "replace")
+        try:
+            for chunk in self._container.logs(stream=True, follow=True, stdout=True, stderr=True):
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    lines.put(_text(line))
+            if rest:
+                lines.put(_text(rest))
+        finally:
+            lines.put(None)
 
     def kill(self) -> None:
         """Kill it."""
         with contextlib.suppress(Exception):  # it may have ended, or not have begun
             self._container.kill()
 
+    def _exit_code(self) -> int | None:
+        self._container.reload()
+        state = self._container.attrs["State"]
+        return int(state["ExitCode"]) if state["Status"] in ("exited", "stopped", "dead") else None
+
     def wait(self) -> int:
         """Its exit code."""
-        return int(self._container.wait()["StatusCode"])
+        while (code := self._exit_code()) is None:
+            time.sleep(0.05)
+        return code
 
     def clean(self) -> None:
         """Remove the container."""

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .podman import Podman
 
-RECIPE = 3  # part of the image's name: raise it when this module changes what an image holds
+RECIPE = 4  # part of the image's name: raise it when this module changes what an image holds
 
 TOOLS = (
     *(
@@ -154,5 +154,6 @@ def _shared_libraries(programs: Iterable[Path]) -> Iterator[Path]:
     listing = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True).stdout
     found = {word for line in listing.splitlines() for word in line.split() if word.startswith("/") and word[-1] != ":"}
     yield from (Path(word) for word in sorted(found))
-    # name lookup loads these at run time, so that no program names them
-    yield from sorted(Path("/lib").glob("*-linux-gnu/libnss_*.so*"))
+    # every system has these: name lookup loads them at run time, compiled packages name them
+    for name in ("libnss_*", "libpthread", "libdl", "librt", "libm", "libutil", "libgcc_s", "libstdc++"):
+        yield from sorted(Path("/lib").glob(f"*-linux-gnu/{name}.so.[0-9]*"))

@@ -40,6 +40,7 @@ events_logger = "file"
 """
 
 OWNER_LABEL = "stepwell-rig-owner"
+SECONDS_TO_START = 240
 
 _LIBC = ctypes.CDLL(
     None, use_errno=True
@@ -122,7 +123,7 @@ class Podman:
                 [*self.command, "system", "service", "--time=0", f"unix://{path}"],
                 env=self.environment, stdout=sink, stderr=sink, start_new_session=True, preexec_fn=die_with_parent,
             )  # fmt: skip
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + SECONDS_TO_START
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(str(path))

@@ -18,10 +18,10 @@ from typing import Any
 
 from .image import ensure_image, image_name
 from .podman import Podman, podman_available
-from .settings import ACCOUNT, REGION, VARIABLE, Settings
+from .settings import ACCOUNT, REGION, TEST_MARK, VARIABLE, Settings
 
 ENGINES = ("process", "podman")
-SECONDS_TO_START = 60
+SECONDS_TO_START = 240
 
 
 def engines_here() -> tuple[str, ...]:
@@ -124,6 +124,7 @@ class Rig:
     def client(self, name: str) -> Any:
         """A boto3 client of the rig; of S3, the server that jobs use."""
         import boto3
+        from botocore.config import Config
 
         variables = self.aws_env()
         return boto3.client(
@@ -132,6 +133,7 @@ class Rig:
             endpoint_url=variables.get(f"AWS_ENDPOINT_URL_{name.upper()}", variables["AWS_ENDPOINT_URL"]),
             aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            config=Config(user_agent_appid=TEST_MARK),
         )
 
     def log(self) -> str:
@@ -164,7 +166,8 @@ class Rig:
         with Path(self._scratch, "server.log").open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "stepwell_testing.aws_rig.server"], text=True, start_new_session=True,
-                env={**kept, **self._base_environment(), VARIABLE: settings.to_json()},
+                env={**kept, **self._base_environment(), VARIABLE: settings.to_json(),
+                     "MOTO_RECORDER_FILEPATH": str(Path(self._scratch, "calls"))},
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         self.url = f"http://127.0.0.1:{self._read_port()}"
@@ -185,27 +188,20 @@ class Rig:
             self.url + path, json.dumps(value).encode(), {"Content-Type": "application/json"}
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as response:
+        with opener.open(request, timeout=240) as response:
             response.read()
 
     def _create_resources(self) -> None:
         """One bucket (on the server that jobs use), one role, one compute environment, one queue."""
-        s3, iam, ec2, batch = (self.client(name) for name in ("s3", "iam", "ec2", "batch"))
+        s3, iam, batch = (self.client(name) for name in ("s3", "iam", "batch"))
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
             s3.create_bucket(Bucket=self.bucket)
         trust = json.dumps({"Version": "2012-10-17", "Statement": []})
         iam.create_role(RoleName="rig", AssumeRolePolicyDocument=trust)
-        iam.create_instance_profile(InstanceProfileName="rig")
-        iam.add_role_to_instance_profile(InstanceProfileName="rig", RoleName="rig")
+        # no instances of EC2, whose models take seconds to load, here and in the server
         environment = batch.create_compute_environment(
-            computeEnvironmentName="rig-ce", type="MANAGED", state="ENABLED", serviceRole=self.role,
-            computeResources={
-                "type": "EC2", "minvCpus": 0, "maxvCpus": 4, "desiredvCpus": 0, "instanceTypes": ["optimal"],
-                "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
-                "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
-                "instanceRole": f"arn:aws:iam::{ACCOUNT}:instance-profile/rig",
-            },
-        )  # fmt: skip
+            computeEnvironmentName="rig-ce", type="UNMANAGED", state="ENABLED", serviceRole=self.role
+        )
         self.queue = batch.create_job_queue(
             jobQueueName="rig-queue", state="ENABLED", priority=1,
             computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}],

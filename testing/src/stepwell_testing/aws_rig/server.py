@@ -70,12 +70,14 @@ def _repair(runner: JobRunner, variables: dict[str, str]) -> None:
     from .states_checks import repair_checks
     from .states_jsonata import repair_jsonata
     from .states_maps import repair_maps
+    from .states_redrive import repair_redrive
     from .states_services import repair_services
 
     repair_batch(runner)
     repair_services(variables)
     repair_jsonata()
     repair_maps()
+    repair_redrive()
     repair_checks()
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 VARIABLE = "STEPWELL_AWS_RIG"
+TEST_MARK = "rig-test"
+"""In the user agent of what tests ask of the rig themselves."""
 
 
 @dataclasses.dataclass(frozen=True)

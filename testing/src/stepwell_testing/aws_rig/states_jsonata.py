@@ -1,7 +1,7 @@
 """JSONata in the Step Functions interpreter: moto has the grammar, but no evaluator; PyPI's jsonata-python is one.
 
 Also mended: ``$uuid``, ``$hash`` and ``$parse`` (moto returns a sentence that they are not supported), variables whose text
-holds quotes or line breaks, expressions without a value (an error on AWS), and errors, which must be
+holds quotes or line breaks (also where it is assigned), expressions without a value (an error on AWS), and errors, which must be
 ``States.QueryEvaluationError`` so that a state can catch them.
 """
 
@@ -23,6 +23,7 @@ def repair_jsonata() -> None:
     for name in ("$uuid", "$hash", "$parse"):
         intrinsic._DECLARATION_BY_VARIABLE_REFERENCE.pop(name, None)
     replace_function("encode_jsonata_variable_declarations", _declarations)
+    _unescape_assigned_text()
     _repair_errors()
 
 
@@ -67,6 +68,17 @@ def _python(value: Any) -> Any:
 
 def _declarations(bindings: dict[str, Any]) -> str:
     return "".join(f"{name}:={json.dumps(value, default=plain)};" for name, value in bindings.items())
+
+
+def _unescape_assigned_text() -> None:
+    """Text that `Assign` gives is taken from the definition as it is written there, with the escapes of JSON."""
+    parser = asl("parse.preprocessor")
+    literal = asl("component.common.assign.assign_template_value_terminal").AssignTemplateValueTerminalLit
+
+    def visit(self: Any, ctx: Any) -> Any:
+        return literal(value=parser.from_string_literal(ctx.string_literal()))
+
+    parser.Preprocessor.visitAssign_template_value_terminal_string_literal = visit
 
 
 def _repair_errors() -> None:

@@ -8,6 +8,7 @@ dates and streams in responses become JSON, S3 may be another server than moto, 
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from .moto_patching import asl, moto, replace_function
 
 SERVICES = "component.state.exec.state_task.service"
-SECONDS_BETWEEN_POLLS = 0.1
+SECONDS_BETWEEN_LOOKS = 0.02
 
 
 def repair_services(variables: Mapping[str, str]) -> None:
@@ -115,10 +116,11 @@ def _redirect_clients(variables: Mapping[str, str]) -> None:
 
     original = asl("utils.boto_client").boto_client_for
 
-    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+    @functools.cache  # moto makes one for each call, which takes longer than the call
+    def client_of(region: str, service: str) -> Any:
         address = variables.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}")
         if address is None:
-            return original(region=region, service=service, state_credentials=state_credentials)
+            return original(region=region, service=service)
         return boto3.client(
             service,  # type: ignore[call-overload]
             region_name=region,
@@ -126,6 +128,9 @@ def _redirect_clients(variables: Mapping[str, str]) -> None:
             aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         )
+
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        return client_of(region, service)  # roles are not assumed here
 
     replace_function("boto_client_for", client_for)
 
@@ -142,11 +147,14 @@ def _end_jobs_with_their_execution() -> None:
         resolver = build(self, env=env, resource_runtime_part=resource_runtime_part, **keywords)
         client = asl("utils.boto_client").boto_client_for(region=resource_runtime_part.region, service="batch")
 
-        def terminate() -> None:
-            client.terminate_job(jobId=job_id, reason="Terminated by Step Functions")
+        class Resolver:
+            def __call__(self) -> Any:
+                return resolver() if _has_ended(resource_runtime_part, job_id) else None
 
-        resolver.terminate = terminate
-        return resolver
+            def terminate(self) -> None:
+                client.terminate_job(jobId=job_id, reason="Terminated by Step Functions")
+
+        return Resolver()
 
     def eval_sync(self: Any, sync_resolver: Any, **keywords: Any) -> Any:
         result = evaluate(self, sync_resolver=sync_resolver, **keywords)
@@ -157,4 +165,10 @@ def _end_jobs_with_their_execution() -> None:
 
     service_class._build_sync_resolver = build_resolver
     service_class._eval_sync = eval_sync
-    asl(f"{SERVICES}.state_task_service_callback")._DELAY_SECONDS_SYNC_CONDITION_CHECK = SECONDS_BETWEEN_POLLS
+    asl(f"{SERVICES}.state_task_service_callback")._DELAY_SECONDS_SYNC_CONDITION_CHECK = SECONDS_BETWEEN_LOOKS
+
+
+def _has_ended(where: Any, job_id: str) -> bool:
+    """Whether Batch has ended a job, or has forgotten it: its backend is in this process, so that waiting costs no requests."""
+    job = moto("batch.models").batch_backends[where.account][where.region].get_job_by_id(job_id)
+    return job is None or job.status in ("SUCCEEDED", "FAILED")
