@@ -23,6 +23,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from stepwell.execution.packs import CLONES, parse_pack
 from system import System, Weather, descendants
 
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
@@ -43,21 +44,34 @@ def expected(seed: int, width: int) -> list[int]:
 
 
 def done_tasks(system: System, run_id: str) -> set[str]:
-    """`run/step/task` of all tasks that are recorded as done, read from the bucket itself."""
-    pages = system.s3.client().get_paginator("list_objects_v2").paginate(
-        Bucket=system.s3.bucket, Prefix=f"stepwell/flows/Ledger/runs/{run_id}/"
-    )  # fmt: skip
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-    return {"/".join(key.split("/")[-4:-1]) for key in keys if key.endswith("/done.json")}
+    """`run/step/task` of all tasks that are recorded as done, or as taken over, read from the bucket itself."""
+    client, bucket = system.s3.client(), system.s3.bucket
+    pages = client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=f"stepwell/flows/Ledger/runs/{run_id}/"
+    )
+    done = set()
+    for key in [entry["Key"] for page in pages for entry in page.get("Contents", ())]:
+        *_, run, step, last = key.split("/")
+        if last == CLONES:
+            pack = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            done |= {f"{run}/{step}/{task}" for task in parse_pack(pack, key)}
+        elif last == "done.json":
+            done.add("/".join(key.split("/")[-4:-1]))
+    return done
 
 
 @attrs.define
 class Story:
-    """One user's run: its flow's seed, the runs that it took, and what was recorded of each when it ended."""
+    """One user's run: its flow's seed, the runs that it took, and what was recorded of each when it ended.
+
+    What one of them has done (`step/task`), none that resumes it does `again`, even where that one between was killed before it
+    had made the work of the others its own.
+    """
 
     number: int
     runs: list[str] = attrs.field(factory=list)
     recorded: dict[str, set[str]] = attrs.field(factory=dict)
+    done: set[str] = attrs.field(factory=set)
     again: set[str] = attrs.field(factory=set)
     tries: int = 0
     finished: bool = False
@@ -110,11 +124,10 @@ def tell(system: System, story: Story, killer: Killer | None) -> None:
         if not id_file.exists():
             continue  # it ended before it had a run: there is nothing to go on from
         run_id = id_file.read_text().strip()
-        if story.runs:
-            taken = {task.partition("/")[2] for task in story.recorded[story.runs[-1]]}
-            story.again |= taken & {task.partition("/")[2] for task in begun}
+        story.again |= story.done & {task.partition("/")[2] for task in begun}
         story.runs.append(run_id)
-        story.recorded[run_id] = done_tasks(system, run_id) | clones(story)
+        story.recorded[run_id] = done_tasks(system, run_id)
+        story.done |= {task.partition("/")[2] for task in story.recorded[run_id]}
         if process.returncode == 0:
             story.finished = True
             tidy_up(system, story)
@@ -142,13 +155,6 @@ def remove_unwanted(system: System, story: Story) -> str:
         else:
             said += removed.stderr
     return said
-
-
-def clones(story: Story) -> set[str]:
-    """What a resumed run took over counts as recorded in it."""
-    if len(story.runs) < 2:
-        return set()
-    return {f"{story.runs[-1]}/{task.partition('/')[2]}" for task in story.recorded[story.runs[-2]]}
 
 
 def end_leftovers(process: subprocess.Popen[bytes]) -> None:
@@ -231,6 +237,7 @@ def test_nothing_is_lost_whatever_is_killed(system: System, capsys: pytest.Captu
     for story in stories:
         if story.runs[-1] in known:
             assert known[story.runs[-1]][:2] == [True, expected(story.number, 4)]
+            assert story.done <= {task.partition("/")[2] for task in known[story.runs[-1]][2]}
     whole = system.run("-m", "stepwell", "fsck")
     assert whole.returncode == 0, whole.stdout + whole.stderr
     traces = [path.name for path in system.folder.glob("*.log") if "Internal error" in path.read_text(errors="replace")]
