@@ -14,6 +14,7 @@ from stepwell.commands.groups import StrictGroup
 from stepwell.config import SECRETS, SETTINGS, Settings, config_path, load_settings, parse_config
 from stepwell.errors import SettingsError
 from stepwell.suggesting import did_you_mean
+from stepwell.whole_files import write_whole
 
 of_profile = click.option(
     "--profile",
@@ -158,12 +159,9 @@ def _shown(name: str, value: str) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replace a file at once by one that only its owner can read: it may hold the service's key."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    """Only its owner can read it: it may hold the service's key."""
     try:
-        partial.touch(mode=0o600)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text, mode=0o600)
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be written: {error.strerror}") from error
 

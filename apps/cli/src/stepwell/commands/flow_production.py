@@ -15,6 +15,7 @@ from stepwell.commands.logs import flow_logs
 from stepwell.commands.parameterized import WithParameters
 from stepwell.commands.tagging import checked_tags
 from stepwell.suggesting import python_command
+from stepwell.whole_files import write_whole
 
 if TYPE_CHECKING:
     from stepwell.commands.flow_context import FlowContext
@@ -113,7 +114,7 @@ def _trigger() -> click.Command:
         values = context.parameter_values(given)
         run_id = start(context.flow, context.settings, {name: values[name] for name in said})
         if run_id_file:
-            run_id_file.write_text(run_id, encoding="utf-8")
+            write_whole(run_id_file, run_id)
         print(f"Started run {context.flow.name}/{run_id}")
 
     file = click.Option(

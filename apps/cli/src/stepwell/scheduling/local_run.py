@@ -42,6 +42,7 @@ from stepwell.scheduling.resuming import Origin, datastore_elsewhere, find_origi
 from stepwell.scheduling.schedule import Limits, Schedule
 from stepwell.scheduling.signals import held_signals
 from stepwell.suggesting import python_command
+from stepwell.whole_files import write_whole
 
 if TYPE_CHECKING:
     from meta_client import MetadataStore, Run
@@ -61,10 +62,10 @@ class RunOptions:
     def announce(self, claimed: RunRecord) -> None:
         """Say in the files that the caller asked for which run it is."""
         if self.run_id_file:
-            self.run_id_file.write_text(claimed.run_id, encoding="utf-8")
+            write_whole(self.run_id_file, claimed.run_id)
         if self.runner_attribute_file:
             facts = {"flow_name": claimed.flow, "run_id": claimed.run_id}
-            self.runner_attribute_file.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+            write_whole(self.runner_attribute_file, json.dumps(facts) + "\n")
 
 
 @attrs.frozen
