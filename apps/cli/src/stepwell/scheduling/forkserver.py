@@ -155,27 +155,31 @@ class _Child:
 def _fork_child(inherited: tuple[int, ...], run_task: RunTask) -> _Child:
     server = os.getpid()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # it waits until the child can end of it
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            _begin(server, (ours.detach(), *inherited))
+            _begin(server, (ours.detach(), *inherited), mask)
             status = _be_task(theirs, run_task)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             leave(status)
+    os.setpgid(pid, pid)  # the child does the same: whoever is first, its group is there when it has a task
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     theirs.close()
     return _Child(pid, ours)
 
 
-def _begin(server: int, inherited: tuple[int, ...]) -> None:
-    """In the child: become indistinguishable from a fresh process."""
+def _begin(server: int, inherited: tuple[int, ...], mask: set[int]) -> None:
+    """In the child: become indistinguishable from a fresh process; `mask` is what is blocked in one."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     die_with_parent(server)
     begin_anew()
     for descriptor in inherited:
