@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
+from backing import back_memory
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepwell-benchmarks"
 
@@ -57,6 +58,7 @@ def timed(command: Command) -> Timing:
     for name, text in command.files.items():
         (command.directory / name).write_text(text)
     log = command.directory / "output.log"
+    back_memory()
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from backing import back_memory
 
 MIB = 1024 * 1024
 FLOATS = 32 * MIB  # 256 MiB of float64
@@ -151,6 +152,7 @@ def stored_bytes(root: str) -> int:
 
 def peak(act: Any) -> tuple[Any, dict[str, float]]:
     """What it gives, and what it took: seconds of wall and CPU (all threads), MiB of growth."""
+    back_memory()
     before = memory(reset=True)
     used, started = time.process_time(), time.perf_counter()
     result = act()
