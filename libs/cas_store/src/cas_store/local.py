@@ -13,7 +13,7 @@ from cas_store.backend import Bytes, Stat
 from cas_store.errors import AccessDenied, MissingObject
 from cas_store.files import FileBackend, FsyncPolicy
 from cas_store.os_errors import mapped_errors
-from cas_store.small_objects import FEWEST, NAME, SMALL_BYTES, SmallObjects, key_of
+from cas_store.small_objects import FEWEST, NAME, SMALL_BYTES, Row, SmallObjects, rows_of
 
 
 class LocalBackend(FileBackend):
@@ -61,10 +61,10 @@ class LocalBackend(FileBackend):
         there = [name for name, _ in items if os.path.lexists(self._path(name))]
         known = set(there)
         new = [item for item in items if item[0] not in known]
-        if len(new) >= FEWEST and all(map(_may_be_row, new)):
+        if len(new) >= FEWEST and (rows := rows_of(new)):
             with contextlib.suppress(AccessDenied):  # where all are there; or that file is another user's alone
                 if self._has_unnamed():
-                    return there + self._insert(new)
+                    return there + self._insert(rows)
         return there + super().create_many(new)
 
     def replace(self, name: str, data: Bytes) -> None:
@@ -161,8 +161,8 @@ class LocalBackend(FileBackend):
             with contextlib.suppress(MissingObject):
                 yield name, super().stat(name)
 
-    def _insert(self, items: Sequence[tuple[str, Bytes]]) -> list[str]:
-        there = self._small.insert(items)
+    def _insert(self, rows: Sequence[Row]) -> list[str]:
+        there = self._small.insert(rows)
         self._named(self._small.path)
         return there
 
@@ -171,11 +171,6 @@ class LocalBackend(FileBackend):
         if data is None:
             raise MissingObject(name)
         return data
-
-
-def _may_be_row(item: tuple[str, Bytes]) -> bool:
-    name, data = item
-    return memoryview(data).nbytes <= SMALL_BYTES and key_of(name) is not None
 
 
 def _later(file: Stat, row: Stat | None) -> Stat:

@@ -57,6 +57,10 @@ _SYNCHRONOUS = {"always": "extra", "batch": "full", "never": "normal"}
 _LAYOUT = "create table piece (sha256 blob primary key, modified integer not null, data blob not null)"
 
 
+Row = tuple[str, bytes, Bytes]
+"""A piece's name, the key that this is, and what is kept."""
+
+
 class SmallObjects:
     """The rows of one store. Names are those of pieces; every method treats a file that is not there as one without rows.
 
@@ -79,14 +83,12 @@ class SmallObjects:
         """For other processes: nothing that is open."""
         return type(self), self._made_of
 
-    def insert(self, items: Sequence[tuple[str, Bytes]]) -> list[str]:
-        """Add all that are not there, in one transaction; those that are. The file is made when needed."""
+    def insert(self, rows: Sequence[Row]) -> list[str]:
+        """Add all that are not there, in one transaction; the names of those that are. The file is made when needed."""
 
         def add(connection: Connection) -> list[str]:
             statement, now = "insert into piece values (?, ?, ?) on conflict do nothing", _now()
-            return [
-                name for name, data in items if not connection.execute(statement, (key_of(name), now, data)).rowcount
-            ]
+            return [name for name, key, data in rows if not connection.execute(statement, (key, now, data)).rowcount]
 
         return self._change(add, make=True) or []
 
@@ -241,6 +243,17 @@ def _is_file(path: str) -> bool:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
+
+
+def rows_of(items: Sequence[tuple[str, Bytes]]) -> list[Row] | None:
+    """The items as rows; None unless all can be."""
+    rows = []
+    for name, data in items:
+        key = key_of(name)
+        if key is None or memoryview(data).nbytes > SMALL_BYTES:
+            return None
+        rows.append((name, key, data))
+    return rows
 
 
 def key_of(name: str) -> bytes | None:
