@@ -1,6 +1,7 @@
 """Records that are registered in the background: all of them, in batches, whatever the store does meanwhile."""
 
 import threading
+import time
 
 import pytest
 from meta_client import (
@@ -67,6 +68,34 @@ def test_whoever_adds_does_not_wait_and_everything_is_there_at_the_end(store):
         added.set()
     assert tasks(store) == 200
     assert len(slow.batches) <= 2, "what came while one was written is another"
+
+
+def test_a_slow_store_is_called_seldom_and_gets_more_at_a_time(store):
+    class Slow(Moody):
+        def register_many(self, batch):
+            time.sleep(0.02)
+            super().register_many(batch)
+
+    slow, began = Slow(store), time.monotonic()
+    with BackgroundWriter(slow) as writer:
+        for record in records(100):
+            writer.add([record])
+            time.sleep(0.01)
+        calls, took = len(slow.batches), time.monotonic() - began
+    assert tasks(store) == 100
+    assert calls <= took / (0.02 * background._GATHER_FOR_CALLS) + 2
+
+
+def test_the_end_does_not_wait_for_more_to_come(store, monkeypatch):
+    monkeypatch.setattr(background, "_GATHER_FOR_CALLS", 1_000_000)
+    monkeypatch.setattr(background, "_MOST_GATHER_S", 1_000.0)
+    moody = Moody(store)
+    writer = BackgroundWriter(moody)
+    writer.add(records(1))
+    wait_until(lambda: moody.batches)
+    writer.add(records(3)[1:])
+    assert writer.close(timeout=240) == 0
+    assert tasks(store) == 3
 
 
 def test_while_the_store_is_away_the_records_wait_and_it_is_said_once(store):

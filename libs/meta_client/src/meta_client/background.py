@@ -21,7 +21,8 @@ from meta_client.records import Run, Task
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_GATHER_S = 0.05  # many records come at about the same time
+_GATHER_S, _MOST_GATHER_S = 0.05, 0.5  # many records come at about the same time
+_GATHER_FOR_CALLS = 20  # for so many times what the last call took: the store is kept busy for a small part of the time
 _RETRY_S, _RETRY_AT_THE_END_S = 2.0, 0.2
 _A_FILE_AT_THE_END_S = 3.0  # a disk that is full stays so while somebody looks at a prompt that does not come
 _LAST_CALL_S = 5.0  # for a call that is under way when the time is over
@@ -95,6 +96,7 @@ class BackgroundWriter:
         was_away = False
         while True:
             batch = self._next(beat_at)
+            began = time.monotonic()
             try:
                 if batch:
                     self._register(batch)
@@ -114,8 +116,13 @@ class BackgroundWriter:
                 continue
             if self._ending_at is not None and not self._waiting and not self._late:
                 return
-            if self._ending_at is None:
-                time.sleep(_GATHER_S)
+            self._gather(time.monotonic() - began)
+
+    def _gather(self, took: float) -> None:
+        """Let records come together, until the end is near."""
+        with self._changed:
+            pause = min(max(_GATHER_S, _GATHER_FOR_CALLS * took), _MOST_GATHER_S)
+            self._changed.wait_for(lambda: self._ending_at is not None, pause)
 
     def _next(self, beat_at: float) -> list[Record]:
         """What waits; nothing where a heartbeat is due first."""
