@@ -90,9 +90,8 @@ def scale(width: int) -> None:
         print(f"{'ratio':28} wall {wall:8.2f} x   cpu {cpu:8.2f} x   scheduler {memory:6.2f} x")
 
         resume = command("resume join", width, Path(folder), "resume", "join")
-        began = time.time()
         timing = timed(resume)
-        until = said("join began", resume.output) - began
+        until = said("join began", resume.output) - timing.began
         print(
             f"{resume.name:28} join begins after {until:.2f} s   whole: wall {timing.wall:.2f} s, cpu {timing.cpu:.2f} s"
         )

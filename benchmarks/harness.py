@@ -43,8 +43,9 @@ class Command:
 
 @attrs.frozen
 class Timing:
-    """One run, in seconds; `rss_mib` is the peak of the largest process."""
+    """One run, in seconds; `rss_mib` is the peak of the largest process, `began` since the epoch."""
 
+    began: float
     wall: float
     cpu: float
     rss_mib: float
@@ -60,7 +61,7 @@ def timed(command: Command) -> Timing:
     log = command.directory / "output.log"
     back_memory()
     with log.open("wb") as output:
-        started = time.perf_counter()
+        began, started = time.time(), time.perf_counter()
         process = subprocess.Popen(
             command.arguments, cwd=command.directory, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
             env={**_ENVIRONMENT, **command.environment},
@@ -70,7 +71,7 @@ def timed(command: Command) -> Timing:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command.name} failed with {process.returncode}:\n{log.read_text()[-2000:]}")
-    return Timing(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Timing(began, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def in_turn(commands: Sequence[Command], runs: int, warmups: int = 1) -> list[Timing]:
