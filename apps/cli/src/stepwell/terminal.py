@@ -34,7 +34,12 @@ def has_colours(stream: TextIO) -> bool:
 
 def paint(text: str, colour: str, stream: TextIO) -> str:
     """Text in a colour, where the stream shows colours."""
-    return f"\x1b[{colour}m{text}\x1b[0m" if has_colours(stream) else text
+    return painted(text, colour) if has_colours(stream) else text
+
+
+def painted(text: str, colour: str) -> str:
+    """Text in a colour."""
+    return f"\x1b[{colour}m{text}\x1b[0m"
 
 
 def guarded(command: Callable[[], T]) -> T:

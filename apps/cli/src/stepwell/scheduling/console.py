@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from stepwell.execution.logs import timestamp
 from stepwell.execution.spec import TaskSpec
-from stepwell.terminal import DIM, GREEN, RED, ProgressLine, paint, say
+from stepwell.terminal import DIM, GREEN, RED, ProgressLine, has_colours, painted, say
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
 """Seconds between two lines that say how far a run is, in a file or a pipe; they double."""
@@ -18,7 +18,7 @@ class Console:
     """Writes a run's story to stdout, as long as somebody reads it; `quiet` leaves only what the tasks print."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+        self._quiet, self._has_colours = quiet, has_colours(sys.stdout)
         self._progress = ProgressLine(sys.stdout, enabled=not quiet)
         self._pause = _FIRST_PAUSE
         self._next_line = time.monotonic() + self._pause
@@ -26,17 +26,17 @@ class Console:
     def event(self, text: str, colour: str = "") -> None:
         """Something that happened to the run."""
         if not self._quiet:
-            self._write(f"{timestamp(time.time())} {paint(text, colour, sys.stdout) if colour else text}")
+            self._write(f"{timestamp(time.time())} {self._painted(text, colour)}")
 
     def task_event(self, spec: TaskSpec, place: str, text: str, colour: str = "") -> None:
         """Something that happened to a task."""
         if not self._quiet:
-            self.task_line(spec, place, paint(text, colour, sys.stdout) if colour else text)
+            self.task_line(spec, place, self._painted(text, colour))
 
     def task_line(self, spec: TaskSpec, place: str, text: str) -> None:
         """A line that a task printed."""
         prefix = f"{timestamp(time.time())} [{spec.pathspec} ({place})]"
-        self._write(f"{paint(prefix, DIM, sys.stdout)} {text}")
+        self._write(f"{self._painted(prefix, DIM)} {text}")
 
     def warn(self, text: str) -> None:
         """Something a person should know, on stderr."""
@@ -63,6 +63,9 @@ class Console:
     def close(self) -> None:
         """Take the progress line away."""
         self._progress.clear()
+
+    def _painted(self, text: str, colour: str) -> str:
+        return painted(text, colour) if colour and self._has_colours else text
 
     def _write(self, line: str) -> None:
         self._progress.clear()

@@ -35,7 +35,8 @@ from stepwell.scheduling.reseeding import reseed, unseeded_generators
 
 RUN = b"run"
 _SECONDS_TO_END = 2.0
-
+_PR_SET_PDEATHSIG = 1
+_SIGTERM = int(signal.SIGTERM)
 
 RunTask = Callable[[str], tuple[int, bytes]]
 
@@ -68,7 +69,8 @@ def start(run_task: RunTask, warm_up: Callable[[], None] = lambda: None) -> tupl
 
 def _serve(channel: socket.socket, run_task: RunTask) -> None:
     wake = _wake_on_child_exit()
-    _libc()
+    _prctl()
+    print_as_logs_are_kept()  # children find it so; they put pipes in the place of files, whose position it would ask for
     fork = functools.partial(_fork_child, (channel.fileno(), wake), _reseeded(run_task))
     gc.collect()
     gc.freeze()  # what is imported is shared with every child: keep the collector from touching its pages
@@ -196,7 +198,6 @@ def _be_task(server: socket.socket, run_task: RunTask) -> int:
     if not message:  # the server ends
         os._exit(0)
     spec, stdout, stderr = descriptors
-    print_as_logs_are_kept()  # while the streams are what they were opened on: of files, they remember the position
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     for descriptor in (stdout, stderr):
@@ -212,16 +213,15 @@ def _be_task(server: socket.socket, run_task: RunTask) -> int:
 
 
 @functools.cache
-def _libc() -> Any:
+def _prctl() -> Any:
     import ctypes
 
-    return ctypes.CDLL(None)
+    return ctypes.CDLL(None).prctl
 
 
 def die_with_parent(parent: int) -> None:
     """Ask the kernel (Linux) to end this process when its parent ends, however that happens."""
-    pr_set_pdeathsig = 1
-    _libc().prctl(pr_set_pdeathsig, signal.SIGTERM)
+    _prctl()(_PR_SET_PDEATHSIG, _SIGTERM)
     if os.getppid() != parent:  # it ended before it was asked for
         os._exit(1)
 

@@ -28,8 +28,7 @@ def unseeded_generators() -> list[Any]:
 
 
 def reseed(generators: list[Any]) -> None:
-    """Give these generators, and those that `random` and NumPy share, states that nobody else has."""
-    random.seed()
+    """Give these generators, and the one that NumPy shares, states that nobody else has; `random` gives its own one at a fork."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed(None)
