@@ -108,9 +108,9 @@ def bounds(ours: Worker, at: Path, saved: float) -> None:
 def verified(ours: Worker, at: Path, key: Any) -> None:
     """Loading what some process verified before."""
     took = [ours.do("load", at / "ours", key=key, verified=True)["wall"] * 1000 for _ in range(12)][2:]
-    print(
-        f"{'load, verified before, wall':44} {statistics.median(took):10.2f} {'':10} ms                  goal <= 5 ms"
-    )
+    wall = statistics.median(took)
+    print(f"{'load, verified before, wall':44} {wall:10.2f} {'':10} ms                  goal <= 5 ms")
+    print(f"{'the same, a piece of 2 MiB':44} {wall * 1000 / 128:10.1f} {'':10} us                  goal <= 15 us")
 
 
 def small(ours: Worker, metaflow: Worker, at: Path, where: str) -> None:
