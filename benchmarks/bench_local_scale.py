@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from bench_local import WIDE
