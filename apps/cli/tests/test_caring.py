@@ -172,6 +172,29 @@ def test_fsck_names_what_needs_a_missing_object_and_what_is_damaged(kept: Projec
     assert f"damaged: {damaged}" in done.stdout
 
 
+def test_fsck_tells_a_lost_record_from_a_damaged_and_from_removed_ones(kept: Project) -> None:
+    runs = kept.path / ".stepwell" / "flows" / "TestFlow" / "runs"
+    (runs / "1" / "start" / "t0" / "done.json").unlink()
+    (runs / "2" / "start" / "t0" / "done.json").write_text("{")
+    kept.run("--seed", "3")
+    resumed = kept.python("flow.py", "resume", "end", "--origin-run-id", "3")
+    assert resumed.returncode == 0, resumed.stderr
+    done = kept.stepwell("fsck")
+    assert done.returncode == 1
+    lost = [line for line in done.stdout.splitlines() if line.startswith(("lost", "unreadable"))]
+    assert len(lost) == 2, done.stdout
+    assert (
+        lost[0]
+        == "lost: the record of TestFlow/1/start/t0, after which TestFlow/1/end/t0 ran; resume runs the task again"
+    )
+    assert "TestFlow/runs/2/start/t0/done.json" in lost[1]
+    kept.stepwell("rm", "TestFlow/1", "TestFlow/2")
+    (runs / "1" / "end" / "t0" / "done.json").write_bytes(
+        (runs / "3" / "end" / "t0" / "done.json").read_bytes()
+    )  # as in the midst of a removal
+    assert kept.stepwell("fsck").returncode == 0
+
+
 def test_usage_says_who_keeps_how_much(kept: Project) -> None:
     kept.run("--seed", "2", STEPWELL_USER="somebody")
     by_user = [json.loads(line) for line in kept.stepwell("usage", "--by", "user", "--json").stdout.splitlines()]

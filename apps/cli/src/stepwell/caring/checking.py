@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import chain, groupby
 
 import attrs
 from cas_store import CasStoreError, Digest, FsckReport, Progress
 
-from stepwell.caring.walking import ROOTS, RUNS, held_by
+from stepwell.caring.walking import ROOTS, RUNS, held_by, is_task
 from stepwell.errors import RecordError
 from stepwell.execution.packs import INDEX
+from stepwell.execution.records import find_end
 from stepwell.execution.stores import Stores
+
+Task = tuple[str, str]
+"""Of a run: a step, and a task's id."""
 
 
 @attrs.frozen
 class Findings:
     """What was found: of the objects, of the records (`unreadable`: messages), and what records name that is not there.
 
-    `missing` gives for each object what needs it. `yet_to_come` counts those that are not here, but in a datastore
+    `missing` gives for each object what needs it, `lost` for each task whose record is gone a task that began after it.
+    `yet_to_come` counts those that are not here, but in a datastore
     from which they come when they are first used.
     """
 
@@ -26,12 +32,13 @@ class Findings:
     records: int
     unreadable: tuple[str, ...]
     missing: dict[Digest, tuple[str, ...]]
+    lost: dict[str, str]
     yet_to_come: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether everything is whole."""
-        return self.objects.ok and not (self.unreadable or self.missing)
+        return self.objects.ok and not (self.unreadable or self.missing or self.lost)
 
 
 def check(
@@ -44,21 +51,46 @@ def check(
     objects = stores.content.fsck(quarantine=quarantine, remove_leftovers=remove_leftovers, progress=watch)
     needed: dict[Digest, list[str]] = {}
     unreadable: list[str] = []
+    lost: dict[str, str] = {}
     count = 0
-    for prefix in (RUNS, ROOTS):
-        for name in stores.records.names(prefix):
+    for run, names in groupby(chain(stores.records.names(RUNS), stores.records.names(ROOTS)), _run_of):
+        done: set[Task] = set()
+        after: dict[Task, str] = {}
+        for name in names:
             try:
                 found = held_by(stores.records, name)
             except (RecordError, CasStoreError) as error:
                 unreadable.append(str(error))
+                if is_task(name):  # damaged, not lost
+                    *_, step, task_id, _ = name.split("/")
+                    done.add((step, task_id))
                 continue
             count += len(found) if not name.endswith(f"/{INDEX}") else 0  # copies of what is counted where it is
-            for what, digest in (pair for one in found for pair in one.digests()):
-                needed.setdefault(digest, []).append(what)
+            for one in found:
+                if one.done:
+                    done.add(one.done)
+                after.update((task, one.where) for task in one.after)
+                for what, digest in one.digests():
+                    needed.setdefault(digest, []).append(what)
+        lost.update(_lost(stores, run, {task: after[task] for task in after.keys() - done}))
     absent = [digest for digest in needed if digest not in stores.content]
     try:
         missing = {digest: tuple(needed[digest]) for digest in stores.content.lacking(absent)}
     except (RecordError, CasStoreError) as error:
         unreadable.append(f"{len(absent):,} objects are not here, and whether they can come is not known: {error}")
-        return Findings(objects, count, tuple(unreadable), {})
-    return Findings(objects, count, tuple(unreadable), missing, len(absent) - len(missing))
+        return Findings(objects, count, tuple(unreadable), {}, lost)
+    return Findings(objects, count, tuple(unreadable), missing, lost, len(absent) - len(missing))
+
+
+def _run_of(name: str) -> tuple[str, str]:
+    """The flow and the run that a record is of; for what is of none, parts of its name that no run has."""
+    parts = name.split("/")
+    return (parts[1], parts[3]) if name.startswith(RUNS) and len(parts) > 4 else (ROOTS, "")
+
+
+def _lost(stores: Stores, run: tuple[str, str], gone: Mapping[Task, str]) -> dict[str, str]:
+    """Which of these tasks of a run have lost their record; none of one that was removed, or is being removed."""
+    flow, run_id = run
+    if not gone or ((end := find_end(stores.records, flow, run_id)) and end.removed):
+        return {}
+    return {f"{flow}/{run_id}/{step}/{task_id}": later for (step, task_id), later in sorted(gone.items())}

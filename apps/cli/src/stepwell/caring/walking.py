@@ -26,12 +26,15 @@ _OTHERS = re.compile(
 class Held:
     """What one record keeps alive, by what people call it: artifacts, parameters, constants; and its code package.
 
-    `where` is the pathspec of the run or the task.
+    `where` is the pathspec of the run or the task. `done` is the task (its step and id) that is done by the record, if one is,
+    `after` are those without which it could not have begun, as far as the record names them.
     """
 
     where: str
     values: Mapping[str, Reference]
     package: str | None
+    done: tuple[str, str] | None = None
+    after: tuple[tuple[str, str], ...] = ()
 
     def digests(self) -> Iterator[tuple[str, Digest]]:
         """Each object that must stay, with what needs it."""
@@ -137,7 +140,8 @@ def held_by(records: Backend, name: str) -> list[Held]:
     if _OTHERS.fullmatch(name):
         return []
     if is_pack(name):
-        return [_held_by_task(decode_task(data, name)) for data in read_pack(records, name).values()]
+        tasks = (decode_task(data, name) for data in read_pack(records, name).values())
+        return [_held_by_task(task, counts=name.endswith(CLONES)) for task in tasks]
     if not (
         is_claim(name) or is_task(name) or is_handed_in(name) or (name.startswith(ROOTS) and name.endswith(".json"))
     ):
@@ -147,7 +151,7 @@ def held_by(records: Backend, name: str) -> list[Held]:
     try:
         data = records.read(name)
         if is_task(name) or is_handed_in(name):
-            return [_held_by_task(decode_task(data, name, records))]
+            return [_held_by_task(decode_task(data, name, records), counts=is_task(name))]
     except MissingObject:  # removed since it was listed
         return []
     if is_claim(name):
@@ -156,8 +160,10 @@ def held_by(records: Backend, name: str) -> list[Held]:
     return [_held_by_root(data, name)]
 
 
-def _held_by_task(task: TaskRecord) -> Held:
-    return Held(f"{task.flow}/{task.run_id}/{task.step}/{task.task_id}", task.artifacts, task.package)
+def _held_by_task(task: TaskRecord, counts: bool) -> Held:
+    """`counts`: the task is done by this record, which is no copy and not only handed in."""
+    where = f"{task.flow}/{task.run_id}/{task.step}/{task.task_id}"
+    return Held(where, task.artifacts, task.package, (task.step, task.task_id) if counts else None, task.inputs)
 
 
 def _held_by_root(data: bytes, name: str) -> Held:

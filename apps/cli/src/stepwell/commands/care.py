@@ -179,6 +179,8 @@ def fsck(quarantine: bool, remove_leftovers: dt.timedelta | None) -> None:
         print(f"missing: {digest}, needed by {', '.join(who[:3])}{' and others' if len(who) > 3 else ''}")
     for piece, whole in found.objects.missing.items():
         print(f"missing: {piece}, a part of {whole}")
+    for task, later in found.lost.items():
+        print(f"lost: the record of {task}, after which {later} ran; resume runs the task again")
     for message in found.unreadable:
         print(f"unreadable: {message}")
     print(
