@@ -17,12 +17,13 @@ from stepwell.api.decorators.cron_words import in_words
 from stepwell.api.definition import FlowDefinition, read_flow
 from stepwell.api.trigger import read_trigger
 from stepwell.config import Settings
+from stepwell.deploying.clients import aws_client
 from stepwell.deploying.job import read_environment
 from stepwell.deploying.production_alarms import alarms_template
 from stepwell.deploying.production_failure import failure_machine, failure_text
 from stepwell.deploying.production_input import EVENT_INPUT, LONGEST, SCHEDULE_INPUT, execution_input, read_input
 from stepwell.deploying.production_tokens import Owned, TokenRequest, require_token, token_to_deploy
-from stepwell.errors import DecoratorError, NotAuthorized, ParameterError
+from stepwell.errors import DecoratorError, NotAuthorized, ParameterError, SettingsError
 from stepwell.execution.stores import Stores
 
 
@@ -49,6 +50,34 @@ def flow() -> FlowDefinition:
 @pytest.fixture
 def stores() -> Stores:
     return Stores("s3://bucket/prefix", MemoryBackend(), ReadThroughStore(MemoryBackend(), list))
+
+
+# ---- AWS, as the settings and the environment name it
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "region"),
+        ({"AWS_PROFILE": "absent", "AWS_DEFAULT_REGION": "us-east-1"}, "absent"),
+        ({"STEPWELL_AWS_REGION": "not/a"}, "not/a"),
+        ({"STEPWELL_AWS_REGION": "us-east-1", "STEPWELL_AWS_ENDPOINT_URL": "nonsense"}, "nonsense"),
+    ],
+)
+def test_an_aws_that_cannot_be_asked_is_a_mistake_in_the_settings(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    with pytest.raises(
+        SettingsError, match=rf"AWS \(stepfunctions\) cannot be asked: .*{said}.*\nCheck STEPWELL_AWS_REGION"
+    ):
+        aws_client("stepfunctions", Settings(environment=variables))
 
 
 # ---- inputs

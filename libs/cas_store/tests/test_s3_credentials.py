@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from cas_store import AccessDenied, S3Backend, s3_client
+from cas_store import AccessDenied, BackendError, S3Backend, s3_client
 
 
 class Client:
@@ -63,3 +63,20 @@ def test_a_backend_below_another_uses_its_client(monkeypatch: pytest.MonkeyPatch
     assert store.below("objects").read("name") == store.read("name") == b"x"
     assert only.asked == 2
     assert store.below("objects").prefix == "prefix/objects/"
+
+
+@pytest.mark.parametrize(
+    ("profile", "url", "said"),
+    [("absent", None, "profile \\(absent\\)"), (None, "nonsense", "Invalid endpoint: nonsense")],
+)
+def test_a_profile_that_is_not_there_and_a_malformed_url_are_named(
+    profile: str | None, url: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    if profile:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    store = S3Backend("s3://bucket/prefix", endpoint_url=url)
+    for use in (lambda: store.read("name"), store.warm_up, lambda: list(store.names())):
+        with pytest.raises(BackendError, match=f"S3 cannot be asked: .*{said}.*: check the profile"):
+            use()

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any, TypeAlias
 
-from cas_store.errors import MissingExtra
+from cas_store.errors import BackendError, MissingExtra
 
 S3Client: TypeAlias = Any
 """botocore makes its clients' methods at run time: there is no class to name."""
@@ -64,11 +64,13 @@ class ClientOwner:
 def make_client(endpoint_url: str | None, connections: int) -> S3Client:
     """A client that leaves retries to this package, with timeouts and connections to match.
 
-    It is botocore's own: boto3 would add methods that nobody calls here, and half as much again to the time it takes.
+    It is botocore's own: boto3 would add methods that nobody calls here, and half as much again to the time it takes. Raises
+    `MissingExtra`, `BackendError` where the environment names a profile that is not there, or a URL is none.
     """
     try:
         import botocore.session
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
     except ImportError as error:
         raise MissingExtra("boto3", "s3") from error
     config = Config(
@@ -80,4 +82,9 @@ def make_client(endpoint_url: str | None, connections: int) -> S3Client:
         response_checksum_validation="when_required",
         user_agent=USER_AGENT,
     )
-    return botocore.session.get_session().create_client("s3", endpoint_url=endpoint_url, config=config)
+    try:
+        return botocore.session.get_session().create_client("s3", endpoint_url=endpoint_url, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise BackendError(
+            f"S3 cannot be asked: {str(error).rstrip('.')}: check the profile (AWS_PROFILE), the region and the endpoint's URL"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,13 @@ def step_functions() -> click.Group:
     return group
 
 
+def _without_effect(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What scripts say to Metaflow, and what is decided here by the compiler and by the settings."""
+    for name in ("use-distributed-map", "log-execution-history", "compress-state-machine"):
+        command = click.option(f"--{name}/--no-{name}", expose_value=False, hidden=True)(command)
+    return command
+
+
 @click.command(
     "create",
     help="Deploy this version of the flow; the same content changes nothing.",
@@ -58,6 +66,7 @@ def step_functions() -> click.Group:
 @click.option("--max-workers", type=click.IntRange(min=1), help="Tasks of one foreach at once.  [default: no limit]")
 @click.option("--workflow-timeout", type=click.IntRange(min=1), metavar="SECONDS", help="How long a run may take.")
 @click.option("--tag", "tags", multiple=True, callback=checked_tags, help="Tag the runs; may be repeated.")
+@_without_effect
 @authorize
 @click.option("--generate-new-token", is_flag=True, help="Begin a new namespace, with a new production token.")
 @click.option("--new-token", metavar="TOKEN", help="The same, with this token.")
@@ -129,12 +138,20 @@ def _trigger() -> click.Command:
     )
 
 
+def _flags_of_statuses(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--failed` for `--status failed`, as in Metaflow."""
+    for status in STATUSES:
+        command = click.option(f"--{status}", "status", flag_value=status, hidden=True)(command)
+    return command
+
+
 @click.command(
     "list-runs",
     help="List the runs of the deployed flow, the latest first.",
     epilog=examples("python flow.py step-functions list-runs --status failed"),
 )
 @click.option("--status", type=click.Choice(STATUSES), help="Only those that are so.")
+@_flags_of_statuses
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def _list_runs(context: FlowContext, /, status: str | None, as_json: bool) -> None:
@@ -242,7 +259,9 @@ def _diff(context: FlowContext, /, **given: Any) -> None:
 def _delete(context: FlowContext, /, authorize: str | None) -> None:
     from stepwell.deploying.production import delete
 
-    print(json.dumps({"deleted": delete(context.flow, context.settings, authorize)}))
+    print(
+        f"Deleted the state machine {delete(context.flow, context.settings, authorize)}, and what started it; its runs stay."
+    )
 
 
 def _data(context: FlowContext, run: ProductionRun) -> dict[str, Any]:

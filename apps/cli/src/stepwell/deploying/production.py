@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 from cas_store import Reference
-from sched_sfn import Deployment, DeploymentNotFound, StateMachine
+from sched_sfn import Deployment, StateMachine
 
 from stepwell.api.configs import configs, names_of
 from stepwell.api.definition import FlowDefinition
@@ -27,9 +27,10 @@ from stepwell.deploying.production_machine import Limits, compile_flow, definiti
 from stepwell.deploying.production_starters import Wanted, apply_starters, open_starters, wanted_starters
 from stepwell.deploying.production_tokens import Owned, TokenRequest, require_token, token_to_deploy
 from stepwell.deploying.production_version import Version, forget_versions, is_kept, keep_version
-from stepwell.errors import SettingsError
+from stepwell.errors import NotFound, SettingsError
 from stepwell.execution.claims import save_values
 from stepwell.execution.stores import Stores, open_stores
+from stepwell.suggesting import python_command
 
 FLOW_TAG, TOKEN_TAG, USER_TAG, STARTERS_TAG, ENDED_BY_TAG = (
     f"stepwell:{what}" for what in ("flow", "token", "user", "starters", "ended-by")
@@ -139,10 +140,14 @@ def find_or_none(flow: FlowDefinition, settings: Settings) -> Deployment | None:
 
 
 def find_deployment(flow: FlowDefinition, settings: Settings) -> Deployment:
-    """The flow's deployment as it is in the account; raises `sched_sfn.DeploymentNotFound`."""
+    """The flow's deployment as it is in the account; raises `NotFound`."""
     found = find_or_none(flow, settings)
     if found is None:
-        raise DeploymentNotFound(machine_name(flow, settings))
+        name = machine_name(flow, settings)
+        raise NotFound(
+            f"{flow.name} is not deployed: there is no state machine '{name}' in this account and region.\n"
+            f"Deploy it with: {python_command(flow.file.name)} step-functions create"
+        )
     return found
 
 
