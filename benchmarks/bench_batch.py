@@ -17,43 +17,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench_local import WIDE
 from compute_batch import BatchClient, JobSpec, Pace
 from harness import Command, heading, timed
 from stepwell_testing.aws_rig import Rig, podman_available
 from stepwell_testing.faulty_proxy import Proxy
 from stepwell_testing.s3 import S3Server
 
-FLOW = '''
-from stepwell import FlowSpec, batch, step
-
-
-class WideFlow(FlowSpec):
-    """A foreach over WIDTH numbers on Batch, one small artifact a task."""
-
-    @step
-    def start(self):
-        self.numbers = list(range(WIDTH))
-        self.next(self.each, foreach="numbers")
-
-    @batch(memory=128)
-    @step
-    def each(self):
-        self.result = self.input + 1
-        self.next(self.join)
-
-    @step
-    def join(self, inputs):
-        self.total = sum(one.result for one in inputs)
-        self.next(self.end)
-
-    @step
-    def end(self):
-        assert self.total == WIDTH * (WIDTH + 1) // 2
-
-
-if __name__ == "__main__":
-    WideFlow()
-'''
+FLOW = WIDE.replace("import FlowSpec, step", "import FlowSpec, batch, step").replace(
+    "    @step\n    def each", "    @batch(memory=128)\n    @step\n    def each"
+)
 # Runs the flow, and says what its own process took: the local tasks are children of it.
 OWN = """
 import resource, runpy, sys

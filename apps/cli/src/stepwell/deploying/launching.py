@@ -8,15 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stepwell.deploying.keeping import JobKeeper
 from stepwell.scheduling.launchers import NOTHING, Exit, Facts, Listener
 
 if TYPE_CHECKING:
-    from stepwell.api.definition import FlowDefinition
-    from stepwell.config import Settings
-    from stepwell.execution.records import RunRecord
+    from stepwell.deploying.keeping import JobKeeper
     from stepwell.execution.spec import TaskSpec
-    from stepwell.execution.stores import Stores
     from stepwell.scheduling.loop import EventLoop
 
 _SECONDS_TO_CLOSE = 30.0
@@ -25,7 +21,7 @@ _SECONDS_TO_CLOSE = 30.0
 class BatchLauncher:
     """Runs attempts as Batch jobs: those of one foreach that start together as one array.
 
-    `at_once` limits how many of them run at a time. `say` is told what a person should know.
+    `keep` makes the keeper of the jobs, of a listener and of who is told what a person should know: it works in the thread.
     """
 
     writes_logs = True
@@ -35,16 +31,12 @@ class BatchLauncher:
         self,
         loop: EventLoop,
         listener: Listener,
-        flow: FlowDefinition,
-        claimed: RunRecord,
-        stores: Stores,
-        settings: Settings,
-        at_once: int | None,
         say: Callable[[str], None],
+        keep: Callable[[Listener, Callable[[str], None]], JobKeeper],
     ) -> None:
         self._loop = loop
         told = _FromThread(loop, listener)
-        self._keeper = JobKeeper(told, flow, claimed, stores, settings, at_once, functools.partial(told.tell, say))
+        self._keeper = keep(told, functools.partial(told.tell, say))
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._new: list[TaskSpec] = []
         self._doomed: list[tuple[TaskSpec, bool]] = []

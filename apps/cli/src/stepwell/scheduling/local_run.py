@@ -34,7 +34,7 @@ from stepwell.execution.task import attempt, hand_over
 from stepwell.scheduling import forkserver
 from stepwell.scheduling.console import Console
 from stepwell.scheduling.exit_hooks import exit_hooks
-from stepwell.scheduling.launchers import ForkLauncher, FreshLauncher, Launcher, worker_command
+from stepwell.scheduling.launchers import ForkLauncher, FreshLauncher, Launcher, Listener, worker_command
 from stepwell.scheduling.native_threads import unmendable_threads
 from stepwell.scheduling.progress import in_words
 from stepwell.scheduling.recorder import Recorder
@@ -264,9 +264,13 @@ def _batch_launcher(
     """What launches the steps on AWS Batch; nothing where there are none."""
     if not _uses_batch(flow):
         return {}
+    from stepwell.deploying.keeping import JobKeeper
     from stepwell.deploying.launching import BatchLauncher
 
-    return {Batch: BatchLauncher(schedule.loop, schedule, flow, claimed, stores, settings, limits.max_workers, say)}
+    def keep(listener: Listener, tell: Callable[[str], None]) -> JobKeeper:
+        return JobKeeper(listener, flow, claimed, stores, settings, limits.max_workers, tell)
+
+    return {Batch: BatchLauncher(schedule.loop, schedule, say, keep)}
 
 
 def _uses_batch(flow: FlowDefinition) -> bool:
