@@ -127,6 +127,32 @@ class _CelsiusSerializer:
         return _Celsius(bytes(head))
 
 
+class _Refusing:
+    def __init__(self) -> None:
+        self.me, self.lock = self, threading.Lock()
+
+    def __getstate__(self) -> Any:
+        raise TypeError("keep its name instead")
+
+
+class _Choosing(_Model):
+    def __getstate__(self) -> Any:
+        return {"kept": self.parts}
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "reason"),
+    [(_Refusing(), "value[0]", "keep its name"), (_Choosing(), "value[0].kept['lock'][1]", "lock")],
+)
+def test_what_an_object_says_of_its_state_counts_and_not_its_other_attributes(
+    objects: ObjectStore, value: Any, path: str, reason: str
+) -> None:
+    with pytest.raises(UnserializableObject) as caught:
+        objects.save([value])
+    assert caught.value.path == path
+    assert reason in caught.value.reason
+
+
 def test_a_serializer_of_ones_own_is_used_for_its_type_and_needed_to_load() -> None:
     store = ContentStore(MemoryBackend())
     reference = ObjectStore(store, [_CelsiusSerializer()]).save(_Celsius(21.5))

@@ -56,6 +56,16 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    """What pickle looks at: of a class that says itself what that is, no other attribute; none where it refuses."""
+    own = getattr(type(value), "__getstate__", None)
+    if own is not getattr(object, "__getstate__", None):
+        try:
+            state = value.__getstate__()
+        except Exception:
+            return
+        if isinstance(state, dict):
+            yield from state.items()
+        return
     yield from getattr(value, "__dict__", {}).items()
     for kind in type(value).__mro__:
         slots = kind.__dict__.get("__slots__", ())
