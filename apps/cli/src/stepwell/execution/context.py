@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -21,14 +21,19 @@ from stepwell.execution.stores import Stores
 
 @attrs.define
 class TaskContext:
-    """The state of one running task. `known` are the records read so far, `transition` is what `self.next` decided."""
+    """The state of one running task. `transition` is what `self.next` decided.
+
+    `known` are the records read so far, and `lists` what foreaches went over, by the task that did: a join shares them with
+    its inputs, so that a thousand of them are not a thousand readers.
+    """
 
     spec: TaskSpec
     stores: Stores
     artifacts: Artifacts
     step_names: frozenset[str]
     is_join: bool = False
-    known: Mapping[tuple[str, str], TaskRecord] = attrs.field(factory=dict)
+    known: dict[tuple[str, str], TaskRecord] = attrs.field(factory=dict)
+    lists: dict[tuple[str, str], Any] = attrs.field(factory=dict)
     transition: Transition | None = None
     _items: dict[int, Any] = attrs.field(factory=dict)
 
@@ -42,15 +47,21 @@ class TaskContext:
             self._items[depth] = self._load_item(depth)
         return self._items[depth]
 
+    def record_of(self, step: str, task: str) -> TaskRecord:
+        """The record of a task that is done, read once."""
+        if (step, task) not in self.known:
+            self.known[step, task] = read_task(self.stores.records, self.spec.flow, self.spec.run_id, step, task)
+        return self.known[step, task]
+
     def _load_item(self, depth: int) -> Any:
         frame = self.spec.frames[depth]
         split = task_id(tuple(f.index for f in self.spec.frames[:depth]))
-        record = self.known.get((frame.step, split)) or read_task(
-            self.stores.records, self.spec.flow, self.spec.run_id, frame.step, split
-        )
+        record = self.record_of(frame.step, split)
         if record.transition.foreach == GANG:
             return frame.index
-        items = self._objects_of_items(depth).load(record.artifacts[frame.variable])
+        if (frame.step, split) not in self.lists:
+            self.lists[frame.step, split] = self._objects_of_items(depth).load(record.artifacts[frame.variable])
+        items = self.lists[frame.step, split]
         try:
             return items[frame.index]
         except (TypeError, KeyError, IndexError):

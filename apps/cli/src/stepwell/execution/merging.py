@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cas_store import ObjectStore, Reference
@@ -14,13 +15,18 @@ from stepwell.suggesting import did_you_mean
 
 
 class Input:
-    """One finished task as a join sees it: its artifacts as attributes, loaded on first access, read-only."""
+    """One finished task as a join sees it: its artifacts as attributes, loaded on first access, read-only.
 
-    __slots__ = ("__dict__", "_objects", "_record")
+    What is no artifact is the flow's, as that task had it (`as_flow`): `index`, `input`, `foreach_stack()`, and properties and
+    methods of its class.
+    """
 
-    def __init__(self, record: TaskRecord, objects: ObjectStore) -> None:
+    __slots__ = ("__dict__", "_as_flow", "_objects", "_record")
+
+    def __init__(self, record: TaskRecord, objects: ObjectStore, as_flow: Callable[[], Any]) -> None:
         object.__setattr__(self, "_record", record)
         object.__setattr__(self, "_objects", objects)
+        object.__setattr__(self, "_as_flow", functools.cache(as_flow))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -28,6 +34,9 @@ class Input:
         record: TaskRecord = self._record
         reference = record.artifacts.get(name)
         if reference is None:
+            flow = self._as_flow()
+            if hasattr(type(flow), name):
+                return getattr(flow, name)
             raise AttributeError(
                 f"The input from step '{record.step}' has no artifact '{name}'.{did_you_mean(name, record.artifacts)}"
             )

@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
@@ -22,6 +23,7 @@ from stepwell.execution.artifacts import Artifacts, named
 from stepwell.execution.body import run_body
 from stepwell.execution.context import TaskContext
 from stepwell.execution.failures import describe_failure
+from stepwell.execution.input_flow import flow_of_input
 from stepwell.execution.merging import Input, Inputs
 from stepwell.execution.ran_with import ran_with
 from stepwell.execution.records import (
@@ -92,7 +94,7 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
     body = getattr(instance, spec.step)
     enter_task(_facts(spec, flow, stores))
     try:
-        run_body(body, _arguments(inputs, stores) if node.takes_inputs else (), flow, context)
+        run_body(body, _arguments(inputs, flow, context) if node.takes_inputs else (), flow, context)
     finally:
         enter_task(None)
     return TaskRecord(
@@ -120,8 +122,8 @@ def _inputs(spec: TaskSpec, stores: Stores) -> list[TaskRecord]:
     return read_tasks(stores.records, spec.flow, spec.run_id, spec.inputs)
 
 
-def _arguments(inputs: list[TaskRecord], stores: Stores) -> tuple[Inputs]:
-    return (Inputs(Input(record, stores.objects) for record in inputs),)
+def _arguments(inputs: list[TaskRecord], flow: FlowDefinition, join: TaskContext) -> tuple[Inputs]:
+    return (Inputs(Input(one, join.stores.objects, partial(flow_of_input, one, flow, join)) for one in inputs),)
 
 
 def _inherited(
