@@ -75,11 +75,12 @@ class Launcher(Protocol):
 
 @attrs.define(eq=False)
 class Pipes:
-    """The two output pipes of a local process, read by the loop."""
+    """The two output pipes of a local process, read by the loop from when it is `watch`ed."""
 
     loop: EventLoop
     printed: Callable[[str, bytes], None]
     open: dict[int, tuple[str, LineSplitter]] = attrs.field(factory=dict)
+    _watched: bool = False
 
     def attach(self) -> tuple[int, int]:
         """Make both pipes; gives the descriptors to hand to the process, which the caller closes."""
@@ -88,9 +89,14 @@ class Pipes:
             reader, writer = os.pipe()
             os.set_blocking(reader, False)
             self.open[reader] = (stream, LineSplitter())
-            self.loop.add_reader(reader, functools.partial(self._read, reader))
             writers.append(writer)
         return writers[0], writers[1]
+
+    def watch(self) -> None:
+        """Begin to read: once it is known where the process runs, as each of its lines is shown with that."""
+        self._watched = True
+        for reader in self.open:
+            self.loop.add_reader(reader, functools.partial(self._read, reader))
 
     def _read(self, reader: int) -> bool:
         try:
@@ -116,7 +122,8 @@ class Pipes:
                 self._close(reader)
 
     def _close(self, reader: int) -> None:
-        self.loop.remove_reader(reader)
+        if self._watched:
+            self.loop.remove_reader(reader)
         os.close(reader)
         del self.open[reader]
 
@@ -187,6 +194,7 @@ class ForkLauncher:
             process.pid = int(numbers[0])
             self._running[process.pid] = process
             self._listener.started(process.spec, f"pid {process.pid}")
+            process.pipes.watch()
         elif kind == b"exited":
             process = self._running.pop(int(numbers[0]))
             process.pipes.drain()
@@ -260,6 +268,7 @@ class FreshLauncher:
             popen.stdin.write(spec.to_json().encode())
         self._running[popen.pid] = (_Process(spec, pipes, popen.pid), popen)
         self._listener.started(spec, f"pid {popen.pid}")
+        pipes.watch()
         self._loop.call_after(0.005, lambda: self._poll(popen.pid, 0.01))
 
     def _poll(self, pid: int, pause: float) -> None:
