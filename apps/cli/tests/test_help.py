@@ -98,7 +98,10 @@ def test_the_nearest_known_name_is_suggested() -> None:
         pytest.param(stepwell, ["list"], "No such command 'list'. Did you mean 'ls'?", id="command"),
         pytest.param(FLOW, ["tag", "ad"], "No such command 'ad'. Did you mean 'add'?", id="command below"),
         pytest.param(
-            FLOW, ["run", "--with", "retry"], "It stands before the command: flow.py --with ... run", id="too late"
+            FLOW,
+            ["run", "--metadata", "local"],
+            "It stands before the command: flow.py --metadata ... run",
+            id="too late",
         ),
         pytest.param(
             FLOW, ["--fresh", "run"], "Options of a command stand behind it: flow.py COMMAND --fresh", id="too early"

@@ -14,12 +14,14 @@ VARIABLE = "STEPWELL_FLOW_OPTIONS"
 class FlowOptions:
     """`added` are the decorators for all steps that lack them, as text (`--with`).
 
-    `branch` and `production` say where a run of a flow with `@project` belongs.
+    `branch` and `production` say where a run of a flow with `@project` belongs, `namespace` what the Client API shows in its
+    steps: "" everything, None what belongs to the run's user.
     """
 
     added: tuple[str, ...] = ()
     branch: str | None = None
     production: bool = False
+    namespace: str | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -29,7 +31,7 @@ class FlowOptions:
 
     def to_environment(self) -> dict[str, str]:
         """The variable in which a task's interpreter finds them; none where nothing was said."""
-        given = {name: value for name, value in attrs.asdict(self).items() if value}
+        given = {name: value for name, value in attrs.asdict(self).items() if value not in ((), None, False)}
         return {VARIABLE: json.dumps(given, separators=(",", ":"))} if given else {}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     epilog=examples("python flow.py check", "python flow.py check --json"),
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON, one object a line.")
+@click.option("--warnings/--no-warnings", expose_value=False, hidden=True)  # of Metaflow: here they are printed always
 @click.pass_obj
 def check(context: FlowContext, as_json: bool) -> None:
     """Print all findings, warnings too."""
@@ -63,6 +64,7 @@ def show(context: FlowContext) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["text", "mermaid", "dot", "svg", "json"]), default="text", show_default=True
 )
+@click.option("--json", "form", flag_value="json", hidden=True)  # as in Metaflow's output-raw
 @click.pass_obj
 def draw(context: FlowContext, form: str) -> None:
     """Print a drawing, or what a program draws one from."""

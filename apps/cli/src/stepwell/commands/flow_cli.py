@@ -90,9 +90,26 @@ TOP_OPTIONS = (
 )
 
 
+def _only_local(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value not in (None, "local"):
+        instead = "give the steps an image with what they need, or run in an environment that has it"
+        raise click.BadParameter(f"stepwell has no '{value}': {instead}")
+
+
+# What Metaflow's command line has, and scripts say, of things that are not here to be switched.
+_WITHOUT_EFFECT = (
+    click.option("--pylint/--no-pylint", allow_from_autoenv=False, expose_value=False, hidden=True),
+    click.option("--event-logger", allow_from_autoenv=False, expose_value=False, hidden=True),
+    click.option("--monitor", allow_from_autoenv=False, expose_value=False, hidden=True),
+    click.option("--environment", allow_from_autoenv=False, expose_value=False, hidden=True, callback=_only_local),
+)
+ALIASES = {"help": ("--help",), "output-dot": ("graph", "--format", "dot"), "output-raw": ("graph", "--format", "json")}
+"""Metaflow's names of commands, and what they are here."""
+
+
 def top_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that stand before a flow's command, and that `stepwell run` and the others take too."""
-    for option in reversed(TOP_OPTIONS):
+    for option in reversed((*TOP_OPTIONS, *_WITHOUT_EFFECT)):
         command = option(command)
     return command
 
@@ -138,6 +155,7 @@ def command_group(cls: type[FlowSpec], file: Path) -> click.Group:
     @click.group(
         cls=LazyGroup,
         homes=COMMANDS,
+        aliases=ALIASES,
         invoke_without_command=True,
         help=(cls.__doc__ or f"The flow {cls.__name__}.").strip(),
         epilog=examples(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from stepwell.commands.examples import examples
@@ -26,6 +27,7 @@ def run_command() -> click.Command:
         from stepwell.scheduling.local_run import run_flow
 
         values, own = split_values(context, given)
+        context = _with_options(context, own)
         values = context.parameter_values(values)
         _announce(context)
         run_flow(context.flow, values, context.settings, _run_options(context, own))
@@ -33,12 +35,12 @@ def run_command() -> click.Command:
     return WithParameters(
         "run",
         callback=run,
-        params=_options(),
+        params=[*_options(), _namespace()],
         help="Run the flow on this machine.",
         epilog=examples(
             "python flow.py run --tag nightly --max-workers 4",
-            "python flow.py --with retry:times=2 run     what changes steps stands first",
-            "python flow.py --datastore s3 run           and so does where artifacts go",
+            "python flow.py run --with retry:times=2",
+            "python flow.py --datastore s3 run           where artifacts go stands first",
         ),
     )
 
@@ -53,6 +55,7 @@ def resume_command() -> click.Command:
         from stepwell.scheduling.local_run import ResumeRequest, resume_flow
         from stepwell.scheduling.resuming import read_origin
 
+        context = _with_options(context, given)
         run_id, reentrant = given.pop("run_id"), given.pop("reentrant")
         if reentrant and run_id is None:
             raise FlowError("--reentrant goes with --run-id, by which the others find the run")
@@ -121,6 +124,19 @@ def _options() -> list[click.Parameter]:
             help="Children of one foreach.",
         ),
         click.Option(
+            ["--max-log-size"],
+            type=click.IntRange(min=1),
+            default=10,
+            show_default=True,
+            help="MiB that are kept of what one attempt at a task prints: its beginning and its end.",
+        ),
+        click.Option(
+            ["--with", "decospecs"],
+            multiple=True,
+            metavar="DECORATOR",
+            help="Add a step decorator to every step that lacks it, as in --with retry:times=2; may be repeated.",
+        ),
+        click.Option(
             ["--run-id-file"],
             type=click.Path(dir_okay=False, path_type=Path),
             help="Write the run's id into this file.",
@@ -132,6 +148,21 @@ def _options() -> list[click.Parameter]:
         ),
         click.Option(["--fresh"], is_flag=True, help="Give every task an interpreter of its own instead of a fork."),
     ]
+
+
+def _namespace() -> click.Option:
+    return click.Option(
+        ["--namespace"], help="What the Client API shows in the steps; '' is everything.  [default: your own runs]"
+    )
+
+
+def _with_options(context: FlowContext, given: dict[str, Any]) -> FlowContext:
+    """The flow as the options behind the command have it, too."""
+    options = context.options
+    more = attrs.evolve(
+        options, added=(*options.added, *given.pop("decospecs")), namespace=given.pop("namespace", None)
+    )
+    return attrs.evolve(context, options=more)
 
 
 def _announce(context: FlowContext) -> None:
@@ -147,7 +178,7 @@ def _run_options(context: FlowContext, given: dict[str, Any]) -> RunOptions:
     from stepwell.scheduling.schedule import Limits
 
     return RunOptions(
-        limits=Limits(given["max_workers"], given["max_num_splits"]),
+        limits=Limits(given["max_workers"], given["max_num_splits"], given["max_log_size"]),
         tags=tuple(given["tags"]),
         fresh=given["fresh"],
         quiet=context.quiet,

@@ -64,12 +64,27 @@ class StrictGroup(click.Group):
 class LazyGroup(StrictGroup):
     """A group that imports a command when it is called for.
 
-    `homes` gives, by the commands' names, module and attribute: the command, or a function that makes it.
+    `homes` gives, by the commands' names, module and attribute: the command, or a function that makes it; `aliases` what stands
+    for other names, which are not listed.
     """
 
-    def __init__(self, *args: Any, homes: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        homes: Mapping[str, tuple[str, str]],
+        aliases: Mapping[str, tuple[str, ...]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._homes = homes
+        self._homes, self._aliases = homes, aliases or {}
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        """Find a command, by another name too."""
+        words = [*self._aliases.get(args[0], args[:1]), *args[1:]]
+        if words[:1] == ["--help"]:
+            click.echo(context.get_help())
+            context.exit()
+        return super().resolve_command(context, words)
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands, in the order in which people meet them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import click
@@ -16,6 +17,17 @@ class WithParameters(click.Command):
         """The parameters of the flow, then the command's own."""
         context = ctx.find_object(FlowContext)
         return [*(context.parameter_options if context else ()), *super().get_params(ctx)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; one with dashes may be written with underscores, as programs do that know it from Python."""
+        known = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        return super().parse_args(ctx, [_spelled(word, known) for word in args])
+
+
+def _spelled(word: str, known: Set[str]) -> str:
+    name, *value = word.split("=", 1)
+    dashed = name.replace("_", "-")
+    return "=".join([dashed, *value]) if name.startswith("--") and name not in known and dashed in known else word
 
 
 def split_values(context: FlowContext, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,13 +7,14 @@ import time
 import attrs
 from cas_store import Backend, CasStoreError
 
-from stepwell.execution.logs import LogBuffer, log_name
+from stepwell.execution.logs import HEAD_BYTES, TAIL_BYTES, LogBuffer, log_name
 from stepwell.execution.spec import TaskSpec
 from stepwell.execution.stores import Stores
 
 LOOK_SECONDS = 0.5
 """How often whoever holds running attempts should ask each log whether it is due."""
 _LOCAL_SECONDS, _S3_SECONDS, _S3_MOST_SECONDS, _GROWTH = 1.0, 5.0, 60.0, 1.5
+_USUAL_MIB = (HEAD_BYTES + TAIL_BYTES) >> 20
 _BYTES_PER_PAUSE = 1 << 20
 """Each so many bytes of a log make its pauses longer by one, as it is written anew each time."""
 
@@ -59,8 +60,10 @@ class KeptLog:
             self.records.replace(self.name, content)
 
 
-def log_of(spec: TaskSpec, stores: Stores) -> KeptLog:
-    """The log to keep of an attempt."""
+def log_of(spec: TaskSpec, stores: Stores, most_mib: int = _USUAL_MIB) -> KeptLog:
+    """The log to keep of an attempt: most of `most_mib` of its beginning, the rest of its end."""
+    head = most_mib * (1 << 20) * HEAD_BYTES // (HEAD_BYTES + TAIL_BYTES)
+    lines = LogBuffer(head, most_mib * (1 << 20) - head)
     name = log_name(spec.flow, spec.run_id, spec.step, spec.task_id, spec.attempt)
     pauses = (_LOCAL_SECONDS, _LOCAL_SECONDS) if stores.is_local else (_S3_SECONDS, _S3_MOST_SECONDS)
-    return KeptLog(stores.records, name, *pauses)
+    return KeptLog(stores.records, name, *pauses, lines)

@@ -93,6 +93,8 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
     instance._stepwell_context = context
     body = getattr(instance, spec.step)
     enter_task(_facts(spec, flow, stores))
+    if flow.options.namespace is not None:
+        _look_into(flow.options.namespace)
     try:
         run_body(body, _arguments(inputs, flow, context) if node.takes_inputs else (), flow, context)
     finally:
@@ -113,6 +115,13 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
         depth=len(spec.frames),
         ran_with=ran_with(),
     )
+
+
+def _look_into(name: str) -> None:
+    """Have the Client API in this process show a namespace; "" is everything."""
+    from stepwell.client.scope import namespace
+
+    namespace(name or None)
 
 
 def _inputs(spec: TaskSpec, stores: Stores) -> list[TaskRecord]:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 # What is spelled differently in Python, and options that are no parameters of a flow.
-NAMES = {"tags": "tag", "decospecs": "with"}
+NAMES = {"tags": "tag", "decospecs": "with", "user_namespace": "namespace"}
 OPTIONS = frozenset(
     [
         "tags",
+        "decospecs",
         "max_workers",
         "max_num_splits",
+        "max_log_size",
         "run_id_file",
         "origin_run_id",
         "origin_datastore",
@@ -20,6 +22,7 @@ OPTIONS = frozenset(
         "reentrant",
         "fresh",
         "namespace",
+        "user_namespace",
     ]
 )
 FLAGS = frozenset(["reentrant", "fresh"])

@@ -16,7 +16,7 @@ from stepwell.api.definition import FlowDefinition
 from stepwell.api.transitions import Transition
 from stepwell.errors import RunFailed, RunInterrupted
 from stepwell.execution.history import attempt_history, clone_history, place_history, step_history, task_history
-from stepwell.execution.keeping_logs import LOOK_SECONDS, log_of
+from stepwell.execution.keeping_logs import LOOK_SECONDS, KeptLog, log_of
 from stepwell.execution.records import (
     FailureRecord,
     RunRecord,
@@ -49,10 +49,11 @@ _SECONDS_FOR_ANOTHERS_GANG = 60.0
 
 @attrs.frozen
 class Limits:
-    """How much may run and grow: tasks at once (None: as many as is usual where they run), children of one foreach."""
+    """How much may run and grow: tasks at once (None: as many as is usual where they run), items of a foreach, MiB of a log."""
 
     max_workers: int | None = None
     max_num_splits: int = 100
+    max_log_size: int = 10
 
 
 class Schedule:
@@ -187,14 +188,14 @@ class Schedule:
             self._recorder.record(task_history(spec))
             if self._origin and self._origin.entered_again and self._is_anothers(spec):
                 self.progress.started(task.step)
-                self._await(Attempt(task, spec, None, log_of(spec, self._stores), "resumed"))
+                self._await(Attempt(task, spec, None, self._log_of(spec), "resumed"))
                 return
         if self._flow.decorator(task.step, Parallel):
             gang = self._gangs.setdefault(gang_of(spec), Gang(spec.frames[-1].cardinality))
             spec = attrs.evolve(spec, gang=gang.token)
         if not self._launcher(spec.step).limits_itself:
             spec = self._handed_on.hand_on(spec)
-        self._active[key_of(spec)] = Attempt(task, spec, ask, log_of(spec, self._stores))
+        self._active[key_of(spec)] = Attempt(task, spec, ask, self._log_of(spec))
         self.progress.started(task.step)
         if ask:
             self._room.enter(ask)
@@ -235,6 +236,9 @@ class Schedule:
                 spec.step,
                 f"Another process of this run ended while it published the gang of step '{spec.step}': resume into a new run",
             )
+
+    def _log_of(self, spec: TaskSpec) -> KeptLog:
+        return log_of(spec, self._stores, self._limits.max_log_size)
 
     def _look_again(self, attempt: Attempt, seconds: float) -> None:
         self._waiting -= 1
