@@ -125,11 +125,20 @@ class Task(Node):
 
     @property
     def finished_at(self) -> dt.datetime | None:
-        """When the task was done, local time; None while it is not."""
+        """When the task was over, well or not, local time; None while it is not."""
         if self._is_foreign:
             status = foreign.attempt_status(self._entry)
             return local_time(status.ts_epoch / 1000) if status else None
-        return local_time(self._record.ended) if self._record else None
+        if self._record:
+            return local_time(self._record.ended)
+        return self._failed_at if self._failure else None
+
+    @property
+    def _failed_at(self) -> dt.datetime | None:
+        """When the metadata store was told that the attempt failed; None where it was not."""
+        attempt = f"attempt_id:{self.current_attempt}"
+        told = (one for one in metadata_store().list_metadata(self._entry) if attempt in (one.tags or ()))
+        return next((local_time(one.ts_epoch / 1000) for one in told if one.field_name == "attempt_ok"), None)
 
     @property
     def started_at(self) -> dt.datetime:

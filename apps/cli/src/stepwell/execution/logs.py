@@ -48,8 +48,19 @@ class LogLine:
 
     def __iter__(self) -> Iterator[Any]:
         """The pair (time, text), as in `for when, text in task.loglines("stdout")`."""
-        yield dt.datetime.fromtimestamp(self.milliseconds / 1000)
-        yield self.text
+        return iter(self._pair)
+
+    def __getitem__(self, index: int) -> Any:
+        """Of the same pair, one."""
+        return self._pair[index]
+
+    def __len__(self) -> int:
+        """That of a pair."""
+        return 2
+
+    @property
+    def _pair(self) -> tuple[dt.datetime, str]:
+        return dt.datetime.fromtimestamp(self.milliseconds / 1000), self.text
 
 
 class LogBuffer:
