@@ -120,3 +120,12 @@ def test_runner_takes_the_keywords_that_it_takes_there(project: Project) -> None
         """
     )
     assert found.splitlines() == ["successful again 1 given again b user:ann user:tester", "successful"]
+
+
+@pytest.mark.parametrize("option", ["--run-id-file", "--runner-attribute-file"])
+def test_a_file_that_cannot_be_written_is_told_of_before_the_run_begins(project: Project, option: str) -> None:
+    project.flow(FLOW)
+    done = project.python("flow.py", "run", option, "absent/id")
+    assert done.returncode == 2
+    assert f"Invalid value for '{option}': the directory absent does not exist: make it first" in done.stderr
+    assert project.client("print(Metaflow().flows)") == "[]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,14 @@ def _not_numeric(context: click.Context, parameter: click.Parameter, value: str 
     return value
 
 
+def _can_be_written(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Look before the run begins, not when it has an id and nobody could be told of it."""
+    if value is not None and not os.access(value.parent, os.W_OK | os.X_OK):
+        why = "cannot be written into" if value.parent.is_dir() else "does not exist: make it first"
+        raise click.BadParameter(f"the directory {value.parent} {why}")
+    return value
+
+
 def _options() -> list[click.Parameter]:
     """What `run` and `resume` have in common."""
     return [
@@ -139,11 +148,13 @@ def _options() -> list[click.Parameter]:
         click.Option(
             ["--run-id-file"],
             type=click.Path(dir_okay=False, path_type=Path),
+            callback=_can_be_written,
             help="Write the run's id into this file.",
         ),
         click.Option(
             ["--runner-attribute-file"],
             type=click.Path(dir_okay=False, path_type=Path),
+            callback=_can_be_written,
             help="Write the flow's name and the run's id into this file, as JSON: for programs that start runs.",
         ),
         click.Option(["--fresh"], is_flag=True, help="Give every task an interpreter of its own instead of a fork."),
