@@ -129,3 +129,13 @@ def test_a_file_that_cannot_be_written_is_told_of_before_the_run_begins(project:
     assert done.returncode == 2
     assert f"Invalid value for '{option}': the directory absent does not exist: make it first" in done.stderr
     assert project.client("print(Metaflow().flows)") == "[]"
+
+
+def test_a_branch_is_named_as_in_the_decorator(project: Project) -> None:
+    project.flow(FLOW).write_text(
+        (project.path / "flow.py").read_text().replace("class TestFlow", '@project(name="p")\nclass TestFlow')
+    )
+    done = project.python("flow.py", "--branch", "B b", "run")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("--branch 'B b': a branch's name has letters, digits")
+    assert "Traceback" not in done.stderr

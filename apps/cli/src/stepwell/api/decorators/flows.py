@@ -26,6 +26,7 @@ class FlowDecorator:
 FD = TypeVar("FD", bound=FlowDecorator)
 AnyFlowDecorator = FlowDecorator | Late[FlowDecorator]
 _PROJECT_NAME = re.compile(r"[a-z0-9_]+")
+_MOST_CHARACTERS = 128
 _BRANCH_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 
 
@@ -63,13 +64,18 @@ class Project(FlowDecorator):
     name: ClassVar[str] = "project"
     project: str = attrs.field(alias="name", validator=[_matching(_PROJECT_NAME, "a-z, 0-9 and _"), max_len(128)])
     branch: str | None = attrs.field(
-        default=None, validator=optional([_matching(_BRANCH_NAME, "letters, digits, _, - and ."), max_len(128)])
+        default=None,
+        validator=optional([_matching(_BRANCH_NAME, "letters, digits, _, - and ."), max_len(_MOST_CHARACTERS)]),
     )
     production: bool = attrs.field(default=False, validator=instance_of(bool))
 
     def facts(self, flow: str, user: str, branch: str | None, production: bool) -> ProjectFacts:
         """Where a run of `flow` by `user` belongs; `branch` and `production` are what the command line says."""
         given, production = branch or self.branch, production or self.production
+        if branch and not (_BRANCH_NAME.fullmatch(branch) and len(branch) <= _MOST_CHARACTERS):
+            raise DecoratorError(
+                f"--branch {branch!r}: a branch's name has letters, digits, _, - and . only, and at most {_MOST_CHARACTERS}"
+            )
         kind = "prod" if production else "test" if given else "user"
         name = ".".join(filter(None, (kind, user if kind == "user" else given)))
         return ProjectFacts(
