@@ -47,7 +47,7 @@ def test_a_step_can_ask_about_its_task(project: Project, options: tuple[str, ...
         "pathspec": "TestFlow/1/start/t0",
         "namespace": "user:tester",
         "username": "tester",
-        "parameter_names": ("alpha",),
+        "parameter_names": ["alpha"],
         "is_running_flow": True,
     }
 

@@ -139,3 +139,16 @@ def test_a_branch_is_named_as_in_the_decorator(project: Project) -> None:
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("--branch 'B b': a branch's name has letters, digits")
     assert "Traceback" not in done.stderr
+
+
+def test_errors_are_there_under_their_names_with_an_import_of_stepwell_alone(project: Project) -> None:
+    done = project.python(
+        "-c", "import stepwell as m; print(m.exception.CommandException is m.exception.MetaflowException)"
+    )
+    assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["pytorch_parallel", "parallel_imap_unordered", "profile", "yaml_parser"])
+def test_a_name_that_is_absent_says_what_to_do_instead(project: Project, name: str) -> None:
+    done = project.python("-c", f"from stepwell import {name}")
+    assert f"stepwell does not have '{name}': " in done.stderr

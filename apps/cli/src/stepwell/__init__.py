@@ -138,6 +138,8 @@ def __getattr__(name: str) -> Any:
         except (ImportError, AttributeError) as error:
             _refuse_a_shadow(error)
             raise
+    if name == "exception":
+        return import_module("stepwell.exception")
     from stepwell.absent import INSTEAD, refusal
 
     if name in INSTEAD:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _IMAGE = "give the steps an image with what they need, or run in an environment that has it"
 _OBJECTS = "assign what you load to self, or use boto3 in the step"
+_PARSER = "give Config a function of your own as parser=: it gets the file's text"
 
 INSTEAD = {
     "card": "keep what you would show as artifacts, and look at them in a notebook",
@@ -16,6 +17,16 @@ INSTEAD = {
     "NBRunner": "write the flow into a file and use Runner",
     "NBDeployer": "write the flow into a file and use Deployer",
     "parallel_map": "use a foreach, or multiprocessing within the step",
+    "parallel_imap_unordered": "use a foreach, or multiprocessing within the step",
+    "pytorch_parallel": "start torch's processes from a step with @parallel: current.parallel says who they are",
+    "profile": "measure in the step, or see how long it took with stepwell show",
+    "namespaced_event_name": "give @trigger the whole name of the event",
+    "inspect_spin": "run the flow: a task begins in milliseconds, and resume STEP runs one step again",
+    "yaml_parser": "give Config a parser=, as in parser=yaml.safe_load",
+    "requirements_txt_parser": _PARSER,
+    "pyproject_toml_parser": _PARSER,
+    "conda_environment_yml_parser": _PARSER,
+    "metaflow_version": "the version is stepwell.__version__",
 }
 
 

@@ -21,6 +21,8 @@ from stepwell.errors import (
 )
 
 MetaflowException = StepwellError
+MetaflowInternalError = StepwellError
+CommandException = StepwellError
 MetaflowExceptionWrapper = CaughtException
 MetaflowNotFound = NotFound
 MetaflowNamespaceMismatch = NamespaceMismatch
@@ -39,12 +41,14 @@ MissingInMergeArtifactsException = MissingInMerge
 UnpicklableArtifactException = UnsavableArtifact
 
 __all__ = [
+    "CommandException",
     "DuplicateStepDecoratorException",
     "InvalidDecoratorAttribute",
     "InvalidNextException",
     "MetaflowDataMissing",
     "MetaflowException",
     "MetaflowExceptionWrapper",
+    "MetaflowInternalError",
     "MetaflowInvalidPathspec",
     "MetaflowNamespaceMismatch",
     "MetaflowNotFound",

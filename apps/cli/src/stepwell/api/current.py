@@ -24,7 +24,7 @@ class TaskFacts:
     task_id: str
     retry_count: int
     username: str
-    parameter_names: tuple[str, ...]
+    parameter_names: list[str]
     origin_run_id: str | None = None
     found: Mapping[str, Callable[[], Any]] = attrs.field(factory=dict, repr=False)
     added: Mapping[str, Any] = attrs.field(factory=dict)

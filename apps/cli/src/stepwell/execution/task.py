@@ -175,7 +175,7 @@ def _facts(spec: TaskSpec, flow: FlowDefinition, stores: Stores) -> TaskFacts:
         task_id=spec.task_id,
         retry_count=spec.attempt,
         username=spec.user,
-        parameter_names=(*flow.parameters, *flow.configs),
+        parameter_names=[*flow.parameters, *flow.configs],
         origin_run_id=spec.origin_run_id,
         found=found,
         added={**(attrs.asdict(project) if project else {}), **_gang(spec, flow)},
