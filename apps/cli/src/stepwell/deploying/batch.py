@@ -54,6 +54,7 @@ def job_spec(flow: FlowDefinition, step: str, settings: Settings, environment: d
         vcpus=max(batch.cpu or 0, asked.cpu),
         memory_mib=max(batch.memory or 0, asked.memory),
         gpus=max(batch.gpu or 0, asked.gpu or 0),
+        shared_memory_mib=max(batch.shared_memory or 0, asked.shared_memory or 0) or None,
         job_role=batch.iam_role or settings.get("STEPWELL_BATCH_JOB_ROLE"),
         execution_role=batch.execution_role or settings.get("STEPWELL_BATCH_EXECUTION_ROLE"),
         timeout_seconds=math.ceil(limit.total) + _GRACE_SECONDS if limit else None,

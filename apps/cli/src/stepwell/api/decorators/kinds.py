@@ -126,20 +126,23 @@ class Secrets(StepDecorator):
 
 @attrs.frozen
 class Resources(StepDecorator):
-    """What a task of a step needs: `cpu` cores, `memory` in MiB, `gpu` devices.
+    """What a task of a step needs: `cpu` cores, `memory` in MiB, `gpu` devices, `shared_memory` in MiB, `disk` in MB.
 
-    On one machine as many tasks run at once as their cores and their memory, where it is given, leave room for.
+    On one machine as many tasks run at once as their cores and their memory, where it is given, leave room for. `shared_memory`
+    is the size of `/dev/shm` in a job; `disk` has no effect, and is for flows that say it for other clusters.
     """
 
     name: ClassVar[str] = "resources"
     cpu: float = attrs.field(default=1.0, validator=[_number, ge(0)])
     memory: int = attrs.field(default=4096, validator=[instance_of(int), ge(4)])
     gpu: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
+    disk: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
+    shared_memory: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
 
 
 @attrs.frozen
 class Batch(StepDecorator):
-    """Run a step as an AWS Batch job: in `image`, on `queue`, with `cpu` cores and `memory` in MiB."""
+    """Run a step as an AWS Batch job: in `image`, on `queue`, with `cpu` cores, `memory` and `shared_memory` in MiB."""
 
     name: ClassVar[str] = "batch"
     cpu: float | None = attrs.field(default=None, validator=optional([instance_of((int, float)), gt(0.0)]))
@@ -149,6 +152,7 @@ class Batch(StepDecorator):
     queue: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     iam_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     execution_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    shared_memory: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
 
 
 @attrs.frozen
