@@ -213,3 +213,29 @@ def test_a_parameter_that_a_mutator_adds_is_an_option_and_one_that_it_removes_is
     assert "saw 5 2 False" in done.stdout, done.stderr
     assert "loud {'n': 1}" in done.stdout
     assert project.python("flow.py", "run", "--gone", "1").returncode == 2
+
+
+def test_a_flow_is_changed_once_by_the_process_that_runs_it(project: Project) -> None:
+    project.write(
+        """
+        from stepwell import *
+
+        class Counted(FlowMutator):
+            def pre_mutate(self, flow):
+                print("changed")
+
+        @Counted
+        class TestFlow(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            TestFlow()
+        """
+    )
+    assert project.run("--with", "retry:times=0").stdout.count("changed") == 1

@@ -41,6 +41,13 @@ class FlowContext:
     config_texts: Mapping[str, str] = attrs.field(factory=dict)
     kept: Mapping[str, Any] = attrs.field(factory=dict)
 
+    def with_options(self, options: FlowOptions) -> FlowContext:
+        """The same with other options; configs and mutators, which know nothing of them, are not read and run again."""
+        other = attrs.evolve(self, options=options)
+        known = ("given_configs", "config_values", "plan", "parameter_options")
+        other.__dict__.update({name: self.__dict__[name] for name in known if name in self.__dict__})
+        return other
+
     @cached_property
     def given_configs(self) -> GivenConfigs:
         """What the command line and the environment say of configs; raises `ConfigError`."""

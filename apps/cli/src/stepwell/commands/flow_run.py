@@ -169,11 +169,8 @@ def _namespace() -> click.Option:
 
 def _with_options(context: FlowContext, given: dict[str, Any]) -> FlowContext:
     """The flow as the options behind the command have it, too."""
-    options = context.options
-    more = attrs.evolve(
-        options, added=(*options.added, *given.pop("decospecs")), namespace=given.pop("namespace", None)
-    )
-    return attrs.evolve(context, options=more)
+    added = (*context.options.added, *given.pop("decospecs"))
+    return context.with_options(attrs.evolve(context.options, added=added, namespace=given.pop("namespace", None)))
 
 
 def _announce(context: FlowContext) -> None:
