@@ -49,3 +49,31 @@ def test_two_libraries_under_one_name_are_refused(project: Project) -> None:
     project.write("x = 1", "metaflow.py")
     done = project.python("-c", "import metaflow, stepwell.compat")
     assert "above everything that imports it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from metaflow.client import Flow, get_namespace",
+        "from metaflow.client.core import Run",
+        "from metaflow.parameters import JSONType, Parameter",
+        "import metaflow.client",
+    ],
+)
+def test_modules_below_have_what_is_at_the_top(project: Project, line: str) -> None:
+    done = project.python("-c", f"import stepwell.compat\n{line}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "absent"),
+    [
+        ("from metaflow.cards import Markdown", "card"),
+        ("from metaflow.plugins.datatools import S3", "S3"),
+        ("from metaflow.datatools import S3", "S3"),
+    ],
+)
+def test_modules_of_what_is_absent_say_what_to_do_instead(project: Project, line: str, absent: str) -> None:
+    done = project.python("-c", f"import stepwell.compat\n{line}")
+    assert done.returncode == 1
+    assert f"ImportError: stepwell does not have '{absent}': " in done.stderr
