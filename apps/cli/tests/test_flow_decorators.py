@@ -176,3 +176,44 @@ def test_any_text_is_answered(text: str) -> None:
 @given(st.builds(FlowOptions, st.tuples(st.text()), st.none() | st.text(min_size=1), st.booleans()))
 def test_options_go_through_an_environment(options: FlowOptions) -> None:
     assert read_options(options.to_environment()) == options
+
+
+TRIGGERED = """
+from stepwell import *
+
+
+@trigger_on_finish(flow="Prepare")
+class TestFlow(FlowSpec):
+    @step
+    def start(self):
+        by = current.trigger
+        print("by", by and (by.run.pathspec, by.event.name, by.event.type, "Prepare" in by, by["Prepare"].data.table))
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    TestFlow()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--fresh",)], ids=["forked", "fresh"])
+def test_a_trigger_is_tried_with_a_run_of_ones_own(project: Project, options: tuple[str, ...]) -> None:
+    project.flow(
+        "@step\ndef start(self):\n    self.table = [1]\n    self.next(self.end)\n\n@step\ndef end(self):\n    pass\n",
+        name="Prepare",
+        file="prepare.py",
+    )
+    project.run(file="prepare.py")
+    project.write(TRIGGERED)
+    assert "by None" in project.run(*options).stdout
+    done = project.python("flow.py", "--trigger", "Prepare/1", "run", *options)
+    assert "by ('Prepare/1', 'Prepare.end', 'run', True, [1])" in done.stdout, done.stderr
+    assert project.client("print(Flow('TestFlow').latest_run.trigger.run.pathspec)") == "Prepare/1"
+    for absent in ("Prepare/9", "Prepare", "../x"):
+        done = project.python("flow.py", "--trigger", absent, "run")
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith(f"There is no run '{absent}' to be the trigger; stepwell ls")

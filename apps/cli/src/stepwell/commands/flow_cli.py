@@ -125,6 +125,14 @@ def _project_options(cls: type[FlowSpec]) -> list[click.Option]:
     ]
 
 
+def _trigger_options(cls: type[FlowSpec]) -> list[click.Option]:
+    """The option that `@trigger_on_finish` adds, with which it is tried without deploying."""
+    if "trigger_on_finish" not in attached_to_flow(cls):
+        return []
+    told = "Run as if the end of this run had started the flow: current.trigger tells of it."
+    return [click.Option(["--trigger"], metavar="FLOW/RUN", allow_from_autoenv=False, help=told)]
+
+
 def _config_options(cls: type[FlowSpec]) -> list[click.Option]:
     """The options that give a flow's configs; none for a flow without any."""
     declared = configs(cls)
@@ -179,12 +187,14 @@ def command_group(cls: type[FlowSpec], file: Path) -> click.Group:
         added = (*options["decorators"], *default_decorators(settings))
         about_flow = FlowOptions(added, options.get("branch"), options.get("production", False))
         files, texts = dict(options.get("config_files", ())), dict(options.get("config_texts", ()))
-        context.obj = FlowContext(cls, file, settings, about_flow, options["quiet"], files, texts)
+        context.obj = FlowContext(
+            cls, file, settings, about_flow, options["quiet"], files, texts, options.get("trigger")
+        )
         if context.invoked_subcommand is None:
             from stepwell.commands.flow_checking import check
 
             context.invoke(check)
             print(f"Run it: {context.command_path} run; all it can do: {context.command_path} --help", file=sys.stderr)
 
-    group.params.extend([*_project_options(cls), *_config_options(cls)])
+    group.params.extend([*_project_options(cls), *_trigger_options(cls), *_config_options(cls)])
     return group

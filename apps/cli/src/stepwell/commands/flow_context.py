@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class FlowContext:
     """A flow file's class, and what stood before the command: settings, what it says about the flow, `--quiet`, configs.
 
-    `config_files` and `config_texts` are `--config` and `--config-value`, by name; `kept` are configs of a run that is gone on
+    `trigger` is the run whose end a run is to be told of. `config_files` and
+    `config_texts` are `--config` and `--config-value`, by name; `kept` are configs of a run that is gone on
     with, by attribute.
     """
 
@@ -39,6 +40,7 @@ class FlowContext:
     quiet: bool = False
     config_files: Mapping[str, str] = attrs.field(factory=dict)
     config_texts: Mapping[str, str] = attrs.field(factory=dict)
+    trigger: str | None = None
     kept: Mapping[str, Any] = attrs.field(factory=dict)
 
     def with_options(self, options: FlowOptions) -> FlowContext:

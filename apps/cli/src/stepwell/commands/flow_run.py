@@ -182,14 +182,18 @@ def _announce(context: FlowContext) -> None:
 
 
 def _run_options(context: FlowContext, given: dict[str, Any]) -> RunOptions:
+    from stepwell.execution.claims import triggered_by
+    from stepwell.execution.stores import open_stores
     from stepwell.scheduling.local_run import RunOptions
     from stepwell.scheduling.schedule import Limits
 
+    by = context.trigger
     return RunOptions(
         limits=Limits(given["max_workers"], given["max_num_splits"], given["max_log_size"]),
         tags=tuple(given["tags"]),
         fresh=given["fresh"],
         quiet=context.quiet,
+        trigger=triggered_by(by, open_stores(context.settings).records) if by else None,
         run_id_file=given["run_id_file"],
         runner_attribute_file=given["runner_attribute_file"],
     )

@@ -12,7 +12,7 @@ from stepwell.commands.completing import of_flow
 from stepwell.commands.examples import examples
 
 VALUES = dict.fromkeys(("--datastore", "--datastore-root", "--metadata", "--with", "--branch", "--package-suffixes"), 1)
-VALUES |= dict.fromkeys(("--environment", "--event-logger", "--monitor"), 1)
+VALUES |= dict.fromkeys(("--trigger", "--environment", "--event-logger", "--monitor"), 1)
 VALUES |= dict.fromkeys(("--config", "--config-value"), 2)
 """How many values follow an option that may stand before the flow file."""
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cas_store import Reference, UnserializableObject
+from cas_store import Backend, BadName, MissingObject, Reference, UnserializableObject
 from meta_client import Conflict
 
 import stepwell
 from stepwell.api.definition import FlowDefinition
-from stepwell.errors import StepwellError, UnsavableArtifact
-from stepwell.execution.records import EndRecord, RunRecord, encode, read_run, run_directory
+from stepwell.api.trigger import RUN
+from stepwell.errors import NotFound, StepwellError, UnsavableArtifact
+from stepwell.execution.records import EndRecord, RunRecord, encode, find_end, read_run, run_directory
 from stepwell.execution.stores import Stores
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def new_claim(
     origin_run_id: str | None = None,
     again: str | None = None,
     origin_datastore: str | None = None,
+    trigger: Mapping[str, Any] | None = None,
 ) -> RunRecord:
     """The record that claims a run. `package` is the code package's digest and where a job finds it."""
     return RunRecord(
@@ -136,4 +139,19 @@ def new_claim(
         origin_run_id=origin_run_id,
         again=again,
         origin_datastore=origin_datastore,
+        trigger=trigger,
     )
+
+
+def triggered_by(pathspec: str, records: Backend) -> dict[str, Any]:
+    """What a run's claim says of the end of another run, `Flow/run`, that started it; raises `NotFound` where there is none."""
+    flow, _, run_id = pathspec.partition("/")
+    try:
+        claimed = read_run(records, flow, run_id)
+    except (MissingObject, BadName):
+        raise NotFound(
+            f"There is no run '{pathspec}' to be the trigger; stepwell ls --all lists what there is"
+        ) from None
+    end = find_end(records, flow, run_id)
+    when = dt.datetime.fromtimestamp(end.ended if end else claimed.created, dt.timezone.utc)
+    return {"name": f"{flow}.end", "id": pathspec, "time": when.isoformat(), "type": RUN, "run": pathspec}

@@ -56,6 +56,7 @@ class RunOptions:
     tags: tuple[str, ...] = ()
     fresh: bool = False
     quiet: bool = False
+    trigger: Mapping[str, Any] | None = None
     run_id_file: Path | None = None
     runner_attribute_file: Path | None = None
 
@@ -151,7 +152,7 @@ def _see_through(flow: FlowDefinition, begin: Begin, settings: Settings, options
     ):
         beginning = begin(stores, metadata, user)
         stack.enter_context(held_signals())
-        run, claimed = _claim(flow, stores, metadata, beginning, user, options.tags, _package(flow, stores, settings))
+        run, claimed = _claim(flow, stores, metadata, beginning, user, options, _package(flow, stores, settings))
         ended.claim = claimed
         options.announce(claimed)
         recorder = Recorder(metadata, run, console.warn)
@@ -193,7 +194,7 @@ def _claim(
     metadata: MetadataStore,
     beginning: Beginning,
     user: str,
-    tags: tuple[str, ...],
+    options: RunOptions,
     package: tuple[str, str] | None,
 ) -> tuple[Run, RunRecord]:
     system = system_tags(flow, user, "dev")
@@ -208,8 +209,9 @@ def _claim(
             beginning.parameters,
             beginning.constants,
             package,
-            tags,
+            options.tags,
             system,
+            trigger=options.trigger,
             origin_run_id=origin.run.run_id if origin else None,
             again=origin.again if origin else None,
             origin_datastore=origin.datastore if origin else None,
@@ -217,7 +219,7 @@ def _claim(
 
     if beginning.run_id is not None:
         return claim_named_run(metadata, stores, make, flow.name, user, beginning.run_id)
-    return claim_numbered_run(metadata, stores, make, flow.name, user, tags, system)
+    return claim_numbered_run(metadata, stores, make, flow.name, user, options.tags, system)
 
 
 def _why_not_fork(options: RunOptions) -> str | None:
