@@ -119,9 +119,9 @@ def _execute(spec: TaskSpec, stores: Stores, flow: FlowDefinition, started: floa
 
 def _look_into(name: str) -> None:
     """Have the Client API in this process show a namespace; "" is everything."""
-    from stepwell.client.scope import namespace
+    import stepwell
 
-    namespace(name or None)
+    stepwell.namespace(name or None)
 
 
 def _inputs(spec: TaskSpec, stores: Stores) -> list[TaskRecord]:
