@@ -260,6 +260,37 @@ def test_readers_never_wait_and_writers_only_so_long(path):
         assert store.create_run("F").run_id == 1
 
 
+def test_a_restored_backup_is_shared_like_the_original(tmp_path):
+    copy = _backup_of_a_run(tmp_path)
+    with (
+        EmbeddedStore(copy) as reader,
+        EmbeddedStore(copy, busy_timeout=0.2) as writer,
+        reader._file.reading() as connection,
+    ):
+        connection.execute("SELECT * FROM runs").fetchone()
+        assert writer.create_run("F").run_id == 2
+
+
+def test_a_restored_backup_that_may_only_be_read_is_read():
+    with tempfile.TemporaryDirectory() as name:
+        copy = _backup_of_a_run(Path(name))
+        for each in (copy, copy.parent):
+            each.chmod(0o555)
+        met = in_child(lambda: EmbeddedStore(copy, create=False).get_run("F", 1).pathspec, without_privileges=True)
+        copy.parent.chmod(0o755)
+    assert met == "F/1"
+
+
+def _backup_of_a_run(directory):
+    """Made by VACUUM INTO, which leaves write-ahead logging off."""
+    copy = directory / "restored.db"
+    with EmbeddedStore(directory / "metadata.db") as store:
+        store.create_run("F")
+    with contextlib.closing(sqlite3.connect(directory / "metadata.db")) as connection:
+        connection.execute("VACUUM INTO ?", [str(copy)])
+    return copy
+
+
 def test_an_error_amid_a_batch_leaves_nothing_of_it(store):
     run = store.create_run("F")
     place = {"flow_id": "F", "run_id": run.run_id, "step_name": "train"}

@@ -7,6 +7,7 @@ power cut may lose the last ones, whole.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -129,7 +130,13 @@ class SqliteFile:
         if version != SCHEMA_VERSION:
             self._switch_to_wal(connection)
             self._create_schema(connection)
+        elif not _is_wal(connection) and self._may_write():  # VACUUM INTO, a way to back up, leaves it off
+            self._switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _may_write(self) -> bool:
+        """Whether the file may be written, and others made beside it; a copy that may only be read is read as it is."""
+        return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def _version(self, connection: sqlite3.Connection) -> int:
         """The file's schema version, 0 where it is empty; to be called within a transaction."""
@@ -196,6 +203,11 @@ class SqliteFile:
         if isinstance(error, sqlite3.OperationalError):
             return StorageFailure(self.path, message)
         return ForeignFile(self.path, message)
+
+
+def _is_wal(connection: sqlite3.Connection) -> bool:
+    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    return mode == "wal"
 
 
 def _statements(version: int) -> list[str]:
