@@ -163,6 +163,43 @@ def test_a_redirection_is_told_and_not_followed(script, service):
         service.get_flow("F")
 
 
+@pytest.mark.parametrize("body", [{"message": "Not Found"}, {"detail": "Not Found"}, [], "Not Found"], ids=str)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda service: service.list_flows(),
+        lambda service: list(service.list_runs("F")),
+        lambda service: service.list_artifacts(TASK),
+        lambda service: service.get_run("F", 1),
+        lambda service: service.create_run("F"),
+        lambda service: service.heartbeat(RUN),
+    ],
+    ids=["list_flows", "list_runs", "list_artifacts", "get_run", "create_run", "heartbeat"],
+)
+def test_what_another_service_does_not_have_is_not_taken_for_an_empty_history(script, service, body, call):
+    for path in (
+        "GET /flows",
+        "GET /flows/F",
+        "GET /flows/F/runs",
+        "GET /flows/F/runs/1",
+        f"GET {TASK_PATH}/artifacts",
+    ):
+        script.on(path, Reply(404, body=body))
+    for path in ("POST /flows/F", "POST /flows/F/run", "POST /flows/F/runs/1/heartbeat"):
+        script.on(path, Reply(404, body=body))
+    with pytest.raises(InvalidAnswer, match="no such route"):
+        call(service)
+
+
+def test_records_count_as_registered_only_where_the_answer_says_so(script, service):
+    script.on(f"POST {TASK_PATH}/artifact", Reply(body={"ok": True}))
+    with pytest.raises(InvalidAnswer, match="how many were added"):
+        service.register_artifacts(TASK, [Artifact(name="x")])
+    script.on("POST /flows/F/runs/1/bulk", Reply(body={"ok": True}))
+    with pytest.raises(InvalidAnswer, match="how many were added"):
+        service.register_many([TASK])
+
+
 def test_an_address_without_such_routes_is_told(service):
     with pytest.raises(InvalidAnswer, match="no such route"):
         service.get_flow("F")

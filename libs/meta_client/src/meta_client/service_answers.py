@@ -1,7 +1,8 @@
 """What a metadata service answered: the JSON, and what is wrong with an answer in words and errors.
 
-Statuses mean what they mean on the wire of the original service: a 404 with JSON says that an object is missing, any other
-404 comes from a router that knows no such route; a database's error is JSON inside a JSON string.
+Statuses mean what they mean on the wire of the original service: a 404 with ``{}``, a database's error or a heartbeat's pause
+says that an object is missing; any other 404 comes from a router that knows no such route, also where it is JSON, as those of
+gateways and of other services are. A database's error is JSON inside a JSON string.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from meta_client.errors import Denied, InvalidAnswer, MetaClientError, SchemaToo
 
 _NO_SUCH_NUMBER = ("22003", "22P02")  # SQLSTATE: an id that is no possible number is answered as a failure
 _NO_PARENT = "23503"
+_SAID_OF_MISSING = {"err_msg", "wait_time_in_seconds"}
 _LONGEST_MESSAGE = 300
 
 
@@ -65,6 +67,13 @@ class Answer:
         """Whether the body is a JSON object."""
         return _is_object(self._value)
 
+    def count(self, key: str) -> int:
+        """How many were added, as the body tells; raises `InvalidAnswer`."""
+        found = self.value.get(key) if self.is_object else None
+        if not isinstance(found, int):
+            raise InvalidAnswer(self.where, "it does not tell how many were added")
+        return found
+
     @property
     def is_page(self) -> bool:
         """Whether it is a web page, as proxies and log-in pages send them."""
@@ -73,7 +82,9 @@ class Answer:
     @property
     def says_missing(self) -> bool:
         """Whether the object does not exist."""
-        return self.is_json and (self.status == 404 or (self.status == 500 and self._sqlstate() in _NO_SUCH_NUMBER))
+        if self.status == 404:
+            return self.is_object and (not self._value or not _SAID_OF_MISSING.isdisjoint(self._value))
+        return self.status == 500 and self._sqlstate() in _NO_SUCH_NUMBER
 
     @property
     def says_no_parent(self) -> bool:
@@ -83,7 +94,7 @@ class Answer:
     @property
     def says_no_route(self) -> bool:
         """Whether the service does not have that route at all."""
-        return self.status in (404, 405) and not self.is_json and not self.is_page
+        return self.status in (404, 405) and not self.says_missing and not self.is_page
 
     def invalid(self) -> InvalidAnswer:
         """The error for an answer that is none."""

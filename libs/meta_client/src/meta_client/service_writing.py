@@ -18,6 +18,8 @@ from meta_client.service_http import ServiceHttp
 from meta_client.service_listing import everything
 from meta_client.service_rows import Row, artifact_row, bodies, metadatum_row, not_among
 
+_COUNTED = {"artifact": "artifacts", "metadata": "metadata"}
+
 
 class RowWriter:
     """Adds rows, and remembers of which tasks it is not known what metadata were added: those in ``doubtful``."""
@@ -75,8 +77,6 @@ class RowWriter:
 
 def _check_count(answer: Answer, kind: str, sent: int) -> None:
     """An artifact that is not counted exists already; a metadatum that is not counted is lost."""
-    if not answer.is_object:
-        raise InvalidAnswer(answer.where, "it does not tell how many were added")
-    added = answer.value.get("metadata_created")
+    added = answer.count(f"{_COUNTED[kind]}_created")
     if kind == "metadata" and added != sent:
         raise ServiceError(answer.where, answer.status, f"{added} of {sent} metadata were added")
