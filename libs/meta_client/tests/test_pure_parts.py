@@ -1,11 +1,26 @@
 """The parts that touch neither disk nor network: orders, tags, rows of bulk requests."""
 
 import json
+import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meta_client import InvalidRequest, Task
+from meta_client import (
+    Conflict,
+    Denied,
+    ForeignFile,
+    InvalidAnswer,
+    InvalidRequest,
+    NotFound,
+    Run,
+    SchemaTooOld,
+    ServiceError,
+    ServiceUnavailable,
+    StoreBusy,
+    Task,
+)
 from meta_client.ordering import natural_key, oldest_tasks_first
 from meta_client.service_rows import LARGEST_BODY, bodies, not_among
 from meta_client.tags import has_all, mutated
@@ -76,3 +91,26 @@ def test_bodies_hold_every_row_in_order_and_stay_small(sizes):
 def test_a_row_that_is_too_large_goes_alone():
     large = {"value": "v" * (2 * LARGEST_BODY)}
     assert list(bodies([{"value": "a"}, large, {"value": "b"}])) == [[{"value": "a"}], [large], [{"value": "b"}]]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFound("run F/1"),
+        Conflict("run F/1", Run(flow_id="F", run_id=1)),
+        InvalidRequest("name", "a/b", "no slash"),
+        InvalidAnswer("GET /", "half a body"),
+        Denied("GET /", 401),
+        ServiceError("GET /", 400, "no"),
+        ServiceUnavailable("GET /", "away", maybe_done=True),
+        StoreBusy("metadata.db", 2.0),
+        SchemaTooOld(1, 2, "migrate"),
+        ForeignFile(Path("metadata.db"), "damaged"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_cross_processes_as_they_are(error):
+    read = pickle.loads(pickle.dumps(error))
+    assert type(read) is type(error)
+    assert str(read) == str(error)
+    assert vars(read) == vars(error)

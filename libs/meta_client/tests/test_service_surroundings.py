@@ -42,6 +42,13 @@ def test_a_proxy_that_is_away_is_said_to_be_it(monkeypatch):
         flow_through("http://metadata.example.com")
 
 
+@pytest.mark.parametrize("proxy", ["nonsense://127.0.0.1:9", "http://:::", "http://", "sock://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_one_is_said_to_be_it(monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(ServiceUnavailable, match="the proxy that the environment names"):
+        flow_through("http://metadata.example.com")
+
+
 @pytest.fixture(scope="module")
 def authority():
     return trustme.CA()
@@ -63,6 +70,12 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_it_says_what_to_se
         flow_through(https)
     assert not caught.value.retryable
     assert isinstance(caught.value.__cause__, requests.exceptions.SSLError)
+
+
+def test_a_file_of_authorities_that_does_not_exist_is_told(https, monkeypatch, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with pytest.raises(UntrustedService, match=r"missing\.pem"):
+        flow_through(https)
 
 
 def test_the_authorities_of_the_environment_or_the_session_are_trusted(https, authority, monkeypatch, tmp_path):

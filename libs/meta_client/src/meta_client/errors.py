@@ -25,7 +25,7 @@ Errors of requests and sqlite3 never leak: they are the ``__cause__``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,10 @@ class MetaClientError(Exception):
     """Base of all errors of this package. ``retryable``: the same call may succeed later."""
 
     retryable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it is, not as a call with its message: pools of processes hang where an error cannot be read back."""
+        return _made_again, (type(self), self.args, self.__dict__)
 
 
 class NotFound(MetaClientError):
@@ -198,6 +202,12 @@ class UnknownScheme(MetaClientError):
     def __init__(self, url: str) -> None:
         super().__init__(f"{url!r} is no URL of a metadata store: use http://..., https://... or sqlite:///path")
         self.url = url
+
+
+def _made_again(kind: type[MetaClientError], args: tuple[Any, ...], fields: dict[str, Any]) -> MetaClientError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 def _shortened(value: object) -> str:

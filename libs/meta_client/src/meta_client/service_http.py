@@ -149,6 +149,8 @@ class ServiceHttp:
             trouble = _understood(error, where, self.url)
             trouble.error.__cause__ = error
             return trouble
+        except OSError as error:  # requests raises it bare where the file of authorities does not exist
+            raise UntrustedService(where, str(error)) from error
         return _judged(Answer.read(where, response.status_code, response.headers, response.content), text)
 
     def _live_session(self) -> requests.Session:
@@ -203,8 +205,11 @@ def _understood(error: Any, where: str, url: str) -> _Trouble:
             return _away(where, _root(error), _fate(error))
         case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
             return _Trouble(InvalidAnswer(where, "the answer was cut off"), Fate.UNKNOWN)
-        case requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema():
+        case requests.exceptions.InvalidURL(request=None) if not isinstance(error, requests.exceptions.InvalidProxyURL):
             return _Trouble(UnknownScheme(url), Fate.NOT_DONE, passing=False)
+        case requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema():  # our own was understood
+            problem = f"the proxy that the environment names cannot be used ({_root(error)})"
+            return attrs.evolve(_away(where, problem, Fate.NOT_DONE), passing=False)
         case _:
             return attrs.evolve(_away(where, _root(error), Fate.UNKNOWN), passing=False)
 
