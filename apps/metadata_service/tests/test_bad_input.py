@@ -52,6 +52,12 @@ def test_bodies_of_rows(api: Api, task: str, body: bytes) -> None:
         assert answer.body["message"]
 
 
+def test_lists_that_are_too_deep_are_left_out_like_other_rows_that_cannot_be_stored(api: Api, task: str) -> None:
+    deep = b'[{"name": "x", "sha": %s, "field_name": "f", "value": %s}, {}]' % ((b"[" * 500 + b"]" * 500,) * 2)
+    assert api.send("POST", f"{task}/metadata", data=deep).body == {"metadata_created": 1}
+    assert api.send("POST", f"{task}/artifact", data=deep).body == {"artifacts_created": 1}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null"], ids=str)
 def test_bodies_of_mutations(api: Api, run: str, body: bytes) -> None:
     answer = api.send("PATCH", f"{run}/tag/mutate", data=body)
@@ -82,7 +88,8 @@ def test_a_given_id_must_be_storable(api: Api, flow: str, step: str) -> None:
 
 def test_an_oversized_body_is_refused(migrated: str) -> None:
     small = Api(create_app(Settings(database_url=migrated, max_body_bytes=100)).test_client())
-    assert small.post("/flows/TooLarge", {"user_name": "n" * 100}).status == 413
+    refused = small.post("/flows/TooLarge", {"user_name": "n" * 100})
+    assert (refused.status, refused.body) == (413, {"message": "the body is larger than 100 bytes: send it in parts"})
     assert small.get("/flows/TooLarge").status == 404
 
 

@@ -99,6 +99,9 @@ def test_a_condition_asks_for_pages(api: Api, runs: str) -> None:
     [
         ("status:zz=failed", "unsupported operator 'zz' for field 'status'"),
         ("status=bogus", "unsupported status filter: bogus"),
+        ("status=null", "unsupported status filter: null"),
+        ("status=failed,null", "unsupported status filter: null"),
+        ("status:ne=null", "unsupported status filter: null"),
         ("ts_epoch=x", "invalid ts_epoch: expected integer epoch milliseconds, got 'x'"),
         ("last_heartbeat_ts=x", "invalid last_heartbeat_ts: expected integer epoch seconds, got 'x'"),
         ("run_number=x", "invalid run_number: expected an integer, got 'x'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from contextlib import closing
 from urllib.parse import unquote, urlsplit
 
@@ -59,6 +60,20 @@ def test_a_body_in_chunks(service: Service) -> None:
     chunks = iter([b'{"user_na', b'me": "ann"}'])
     answer = requests.post(f"{service.url}/flows/Chunked", data=chunks, timeout=120)
     assert answer.json()["user_name"] == "ann"
+
+
+@pytest.mark.parametrize(
+    "chunks", [b"zz\r\n{}\r\n", b"2\r\n{}?0\r\n", b"5\r\n{}"], ids=["no size", "no end", "cut off"]
+)
+def test_chunks_that_are_none_are_the_clients_fault(service: Service, chunks: bytes) -> None:
+    parts = urlsplit(service.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60) as connection:
+        connection.sendall(b"POST /flows/Chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        connection.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 400
+        assert json.loads(answer.read())["message"].startswith("the body cannot be read")
 
 
 def test_long_paths(service: Service) -> None:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
 from metadata_service import answers, operations, routes
@@ -120,6 +120,9 @@ def _refused(error: MetadataServiceError) -> Response:
 
 
 def _not_routed(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        return answers.json_value({"message": f"the body is larger than {limit} bytes: send it in parts"}, status=413)
     response = answers.text(f"{error.code}: {error.name}", status=error.code or 500)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ",".join(sorted(error.valid_methods))

@@ -89,10 +89,10 @@ def _tag_condition(operator: str, text: str) -> Condition:
 
 
 def _value(field: str, text: str, kind: Kind) -> str | int | None:
+    if kind is Kind.STATUS and text not in STATUSES:  # a run always has one
+        raise InvalidRequest(f"unsupported status filter: {text[:50]}", bare=True)
     if text == "null":
         return None
-    if kind is Kind.STATUS and text not in STATUSES:
-        raise InvalidRequest(f"unsupported status filter: {text[:50]}", bare=True)
     return _number(field, text) if kind is Kind.NUMBER else _text(field, text)
 
 

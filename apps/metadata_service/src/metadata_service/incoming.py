@@ -229,7 +229,11 @@ def _row_name(row: Mapping[str, Any], key: str) -> str:
 
 
 def _row_text(row: Mapping[str, Any], key: str) -> str:
-    return check_text(key, _as_text(row.get(key, _SMALLEST_TEXT)))
+    try:
+        text = _as_text(row.get(key, _SMALLEST_TEXT))
+    except RecursionError as error:
+        raise InvalidRequest(f"{key} is a list of lists, and too deep") from error
+    return check_text(key, text)
 
 
 def _optional_text(row: Mapping[str, Any], key: str) -> str | None:

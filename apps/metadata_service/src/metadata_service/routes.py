@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from metadata_service import answers, incoming, paging
 from metadata_service.batches import read_batch
@@ -28,7 +29,13 @@ def _storage() -> Storage:
 
 
 def _body() -> object:
-    return incoming.parse_json(request.get_data(cache=False))
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise
+    except Exception as error:  # the server's own: chunks that are none, a client that went away
+        raise InvalidRequest(f"the body cannot be read: {error}") from error
+    return incoming.parse_json(body)
 
 
 def _page(order: paging.Order, *, wanted: bool = False) -> paging.Page | None:
