@@ -173,6 +173,18 @@ def test_the_variables_of_existing_deployments(environment: dict[str, str], expe
     assert database_from(environment) == expected
 
 
+@pytest.mark.parametrize("dsn", ["postgresql://h/d?options=-cwork_mem%3D8MB", "host=h dbname=d options=-cwork_mem=8MB"])
+def test_their_schema_counts_beside_an_address_as_well(dsn: str) -> None:
+    parts = parse_dsn(database_from({"MF_METADATA_DB_DSN": dsn, "DB_SCHEMA_NAME": "meta"}) or "")
+    assert parts == {"host": "h", "dbname": "d", "options": "-cwork_mem=8MB -csearch_path=meta"}
+
+
+def test_their_address_that_is_none_is_one_message() -> None:
+    refused = run("status", MF_METADATA_DB_DSN="http://h/d", DB_SCHEMA_NAME="meta")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: not a database address")
+
+
 def test_their_values_are_read_back_as_they_were_given() -> None:
     given = {"HOST": "db", "PORT": "5433", "USER": "a b", "PSWD": r"'\ x=y", "NAME": "meta data"}
     parts = parse_dsn(database_from({f"MF_METADATA_DB_{name}": value for name, value in given.items()}) or "")

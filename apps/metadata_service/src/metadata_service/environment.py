@@ -20,16 +20,26 @@ _PARTS = {
 
 
 def database_from(environment: Mapping[str, str]) -> str | None:
-    """The database's address in libpq's form, if any of the variables that name one is set."""
+    """The database's address in libpq's form, if any of the variables that name one is set.
+
+    Raises `InvalidRequest` where an address that a schema is to be added to is none.
+    """
+    schema = environment.get("DB_SCHEMA_NAME")
     if dsn := environment.get(f"{_PREFIX}DSN"):
-        return dsn
+        return _in_schema(dsn, schema) if schema else dsn
     given = {name: value for name in _PARTS if (value := environment.get(_PREFIX + name))}
     if not given:
         return None
     parts = {key: given.get(name, default) for name, (key, default) in _PARTS.items()}
-    if schema := environment.get("DB_SCHEMA_NAME"):
+    if schema:
         parts["options"] = f"-csearch_path={schema}"
     return " ".join(f"{key}={_quoted(value)}" for key, value in parts.items() if value)
+
+
+def _in_schema(dsn: str, schema: str) -> str:
+    from metadata_service.pool import with_options  # heavy, and not needed to show a command's help
+
+    return with_options(dsn, f"-csearch_path={schema}")
 
 
 def _quoted(value: str) -> str:

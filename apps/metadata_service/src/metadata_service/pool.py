@@ -72,6 +72,13 @@ def without_password(url: str) -> str:
     return f"{parts.get('dbname', 'default database')} on {host}{f':{port}' if port else ''}"
 
 
+def with_options(url: str, options: str) -> str:
+    """The address with more of the server's options, after those that it has. Raises `InvalidRequest` for what is no address."""
+    with mapped_errors():
+        given = psycopg2.extensions.parse_dsn(url).get("options", "")
+        return psycopg2.extensions.make_dsn(url, options=f"{given} {options}".strip())
+
+
 @contextmanager
 def mapped_errors() -> Iterator[None]:
     """Turn psycopg2's errors into this package's; the original is the ``__cause__``."""
