@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from metadata_service import Settings, create_app, schema
-from metadata_service.errors import DatabaseFailure, ForeignSchema, SchemaTooNew
+from metadata_service.errors import DatabaseFailure, ForeignSchema, NoSchema, SchemaTooNew
 from metadata_service.pool import Connection, connect
 from metadata_service.schema import latest_version, migrate, migrations, read_state
 from support import Answer, Api, wait_until
@@ -64,6 +64,17 @@ def test_every_migration_says_what_it_locks() -> None:
 def test_an_empty_database_is_at_version_0(connection: Connection) -> None:
     state = read_state(connection)
     assert (state.version, len(state.pending)) == (0, latest_version())
+
+
+def test_a_schema_that_does_not_exist_is_no_empty_database(database: str) -> None:
+    url = f"{database}&options=-csearch_path%3Dmissing"
+    with closing(connect(url)) as connection:
+        for look in (read_state, migrate):
+            with pytest.raises(NoSchema, match="missing"):
+                look(connection)
+    with served(url) as api:
+        refused = api.get("/readyz")
+        assert (refused.status, "CREATE SCHEMA" in refused.body["message"]) == (503, True)
 
 
 def test_from_empty_to_the_latest(connection: Connection) -> None:

@@ -78,7 +78,7 @@ def prepare(database: Database, *, init_if_empty: bool, say: Callable[[str], Non
     """What the database is at when a service starts; an empty one is set up if that was asked for, or if it is our own.
 
     Nothing else is ever changed. A database that is away gets a while to appear. Raises `DatabaseUnavailable`,
-    `ForeignSchema` or `SchemaTooNew`.
+    `ForeignSchema`, `NoSchema` or `SchemaTooNew`.
     """
     with closing(_patiently_connected(database, say)) as connection:
         state = read_state(connection)

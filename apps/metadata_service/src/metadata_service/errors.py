@@ -13,6 +13,7 @@ MetadataServiceError
 │   └── PoolTimeout           503  every connection of this process is busy; may be tried again
 ├── SchemaTooNew              503  the database was migrated by a later, incompatible service; another instance may be one
 ├── DatabaseFailure           500  Postgres refused a statement: a defect or a damaged database
+├── NoSchema                  503  the database's schema to work in does not exist, or is closed to us
 ├── ForeignSchema                  the database belongs to something else
 ├── BadTokensFile                  the file of tokens is missing or cannot be understood
 ├── EmbeddedPostgresError          the private Postgres could not be found, made or started
@@ -129,6 +130,19 @@ class DatabaseFailure(MetadataServiceError):
     def __init__(self, message: str, *, code: str | None) -> None:
         super().__init__(f"the database refused a statement ({code or 'no code'}): {message}")
         self.code = code
+
+
+class NoSchema(MetadataServiceError):
+    """None of the schemas of the search path exists and may be used; ``search_path`` is Postgres's list of them."""
+
+    status = 503
+
+    def __init__(self, search_path: str) -> None:
+        super().__init__(
+            f"none of the schemas that we are to work in ({search_path}) exists, or this role may use none: "
+            "have one made (CREATE SCHEMA) or opened (GRANT USAGE ON SCHEMA), or name another. Nothing was changed"
+        )
+        self.search_path = search_path
 
 
 class ForeignSchema(MetadataServiceError):

@@ -13,8 +13,8 @@ from importlib import resources
 
 import attrs
 
-from metadata_service.errors import ForeignSchema, SchemaTooNew
-from metadata_service.pool import Connection, mapped_errors
+from metadata_service.errors import ForeignSchema, NoSchema, SchemaTooNew
+from metadata_service.pool import Connection, Cursor, mapped_errors
 
 _TABLE = "stepwell_schema"
 _LOCK = 7_310_579_626  # any constant: migrators of one database wait for each other on it
@@ -66,7 +66,7 @@ def latest_version() -> int:
 
 
 def read_state(connection: Connection) -> SchemaState:
-    """What the database is at. Raises `ForeignSchema` or `SchemaTooNew`; changes nothing."""
+    """What the database is at. Raises `ForeignSchema`, `NoSchema` or `SchemaTooNew`; changes nothing."""
     known = migrations()
     with mapped_errors():
         version, oldest = _version_and_oldest(connection)
@@ -115,10 +115,18 @@ def _version_and_oldest(connection: Connection) -> tuple[int, int]:
         if _TABLE not in tables:
             if tables:
                 raise ForeignSchema(tables)
+            _require_schema(cursor)
             return 0, 0
         cursor.execute(f"SELECT coalesce(max(version), 0), coalesce(max(oldest_service), 0) FROM {_TABLE}")
         version, oldest = cursor.fetchone() or (0, 0)
         return version, oldest
+
+
+def _require_schema(cursor: Cursor) -> None:
+    cursor.execute("SELECT current_schema() IS NOT NULL, current_setting('search_path')")
+    exists, search_path = cursor.fetchone() or (False, "")
+    if not exists:
+        raise NoSchema(search_path)
 
 
 def _is_sql(name: str) -> bool:

@@ -100,7 +100,7 @@ class Statements:
         return _LATEST if math.isinf(self._looked) else self._version
 
     def state(self) -> SchemaState:
-        """What the database is at. Raises `ForeignSchema` or `SchemaTooNew`."""
+        """What the database is at. Raises `ForeignSchema`, `NoSchema` or `SchemaTooNew`."""
         with self._pool.connection() as connection:
             return read_state(connection)
 
