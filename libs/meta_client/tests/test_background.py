@@ -9,6 +9,7 @@ from meta_client import (
     Denied,
     EmbeddedStore,
     Metadatum,
+    NotFound,
     ServiceError,
     ServiceUnavailable,
     Step,
@@ -176,6 +177,27 @@ def test_what_the_store_refuses_does_not_cost_the_others(store):
         writer.add([*records(20), bad, invalid])
     assert refused == [bad, invalid]
     assert tasks(store) == 20
+
+
+def test_what_belongs_to_nothing_does_not_cost_the_others(store):
+    refused, away = [], []
+    lost = Metadatum(field_name="f", value="x", task_id="never", **PATH)
+    early = Metadatum(field_name="f", value="x", task_id="t19", **PATH)
+    writer = BackgroundWriter(store, on_away=away.append, on_refused=lambda record, error: refused.append(record))
+    writer.add([early, lost, *records(20)])
+    assert writer.close() == 0
+    assert (refused, away) == ([lost], [])
+    assert tasks(store) == 20
+    assert len(store.list_metadata(store.get_run("F", 1))) == 1
+
+
+def test_a_run_that_is_gone_is_said_once(store):
+    refused, away = [], []
+    store.delete_run("F", 1)
+    writer = BackgroundWriter(store, on_away=away.append, on_refused=lambda record, error: refused.append(record))
+    writer.add(records(20))
+    assert writer.close() == 21
+    assert ([type(error) for error in away], refused) == ([NotFound], [])
 
 
 def test_what_may_come_late_is_made_late(store):

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from meta_client.batches import Record
-from meta_client.errors import InvalidRequest, MetaClientError, ServiceError, StorageFailure
+from meta_client.errors import InvalidRequest, MetaClientError, NotFound, ServiceError, StorageFailure
 from meta_client.protocol import MetadataStore
-from meta_client.records import Run, Task
+from meta_client.records import Run, Step, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -147,15 +147,23 @@ class BackgroundWriter:
         """Register a batch, without the records that the store refuses."""
         try:
             self._store.register_many(batch)
-        except (InvalidRequest, ServiceError) as error:
+        except (InvalidRequest, NotFound, ServiceError) as error:
             if isinstance(error, ServiceError) and error.status not in _REFUSALS:
                 raise
+            if isinstance(error, NotFound):
+                self._require_runs(batch)
+                batch = sorted(batch, key=_depth)  # no half holds what belongs to something of the other
             if len(batch) == 1:
                 self._on_refused(batch[0], error)
                 return
             middle = len(batch) // 2
             self._register(batch[:middle])
             self._register(batch[middle:])
+
+    def _require_runs(self, batch: Iterable[Record]) -> None:
+        """Raise `NotFound` where a run is gone: then all that comes is refused, which one message says better than thousands."""
+        for flow, run in {(record.flow_id, record.run_id) for record in batch}:
+            self._store.get_run(flow, run)
 
     def _wait_to_retry(self, error: MetaClientError) -> bool:
         """Wait a while; False where trying again is pointless or the time is over."""
@@ -166,6 +174,10 @@ class BackgroundWriter:
                 self._ending_at = min(self._ending_at, time.monotonic() + _A_FILE_AT_THE_END_S)
             self._changed.wait(_RETRY_S if self._ending_at is None else _RETRY_AT_THE_END_S)
             return self._ending_at is None or time.monotonic() < self._ending_at
+
+
+def _depth(record: Record) -> int:
+    return 0 if isinstance(record, Step) else 1 if isinstance(record, Task) else 2
 
 
 def _lazily(make: Callable[[], Iterator[list[Record]]]) -> Iterator[list[Record]]:
