@@ -152,3 +152,44 @@ def test_errors_are_there_under_their_names_with_an_import_of_stepwell_alone(pro
 def test_a_name_that_is_absent_says_what_to_do_instead(project: Project, name: str) -> None:
     done = project.python("-c", f"from stepwell import {name}")
     assert f"stepwell does not have '{name}': " in done.stderr
+
+
+LISTS = """
+config = Config("config", default_value='{"a": 1}')
+plain = Config("plain", default_value='{"a": 1}')
+data = Parameter("data", type=JSONType, default="{}")
+many = Parameter("many", type=int, multiple=True, default=[0])
+word = Parameter("word", default="w")
+
+@step
+def start(self):
+    self.seen = (self.config.a, self.plain.a, self.data, self.many, self.word)
+    self.next(self.end)
+
+@step
+def end(self):
+    pass
+"""
+
+
+def test_runner_gives_lists_and_configs_as_what_the_flow_takes(project: Project) -> None:
+    project.flow(LISTS)
+    project.write('{"a": 7}', "file.json")
+    found = project.client(
+        """
+        def seen(top={}, **parameters):
+            with Runner("flow.py", show_output=False, **top) as runner:
+                return runner.run(**parameters).run.data.seen
+
+        print(seen(data=[1, {"b": 2}], many=[3, 4], word="x"))
+        print(seen(data=[], many=(5,)))
+        print(seen({"config_value": [("config", {"a": 2})], "config": [("plain", "file.json")]}))
+        print(seen({"config_value": {"config": {"a": 3}, "plain": '{"a": 4}'}}, data={"c": []}))
+        """
+    )
+    assert [eval(line) for line in found.splitlines()] == [
+        (1, 1, [1, {"b": 2}], (3, 4), "x"),
+        (1, 1, [], (5,), "w"),
+        (2, 7, {}, (0,), "w"),
+        (3, 4, {"c": []}, (0,), "w"),
+    ]

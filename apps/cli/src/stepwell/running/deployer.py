@@ -160,7 +160,7 @@ class DeployedFlow:
 
     def trigger(self, **parameters: Any) -> TriggeredRun:
         """Start a run with these parameters. Raises `DeployError`."""
-        pathspec = self._commands.call("trigger", *command_options(parameters)).split()[-1]
+        pathspec = self._commands.call("trigger", *command_options(parameters, with_parameters=True)).split()[-1]
         return TriggeredRun(self._commands, pathspec)
 
     def list_runs(self, status: str | None = None) -> list[TriggeredRun]:

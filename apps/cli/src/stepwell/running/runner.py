@@ -79,7 +79,7 @@ class Runner:
             *top_options(self._options),
             command,
             *words,
-            *command_options(options),
+            *command_options(options, with_parameters=command == "run"),
             "--runner-attribute-file",
             str(facts.path),
         ]
