@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -21,12 +20,13 @@ class Input:
     methods of its class.
     """
 
-    __slots__ = ("__dict__", "_as_flow", "_objects", "_record")
+    __slots__ = ("__dict__", "_as_flow", "_objects", "_record", "_stepwell_flow")
 
     def __init__(self, record: TaskRecord, objects: ObjectStore, as_flow: Callable[[], Any]) -> None:
         object.__setattr__(self, "_record", record)
         object.__setattr__(self, "_objects", objects)
-        object.__setattr__(self, "_as_flow", functools.cache(as_flow))
+        object.__setattr__(self, "_as_flow", as_flow)
+        object.__setattr__(self, "_stepwell_flow", None)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -34,9 +34,10 @@ class Input:
         record: TaskRecord = self._record
         reference = record.artifacts.get(name)
         if reference is None:
-            flow = self._as_flow()
-            if hasattr(type(flow), name):
-                return getattr(flow, name)
+            if self._stepwell_flow is None:
+                object.__setattr__(self, "_stepwell_flow", self._as_flow())
+            if hasattr(type(self._stepwell_flow), name):
+                return getattr(self._stepwell_flow, name)
             raise AttributeError(
                 f"The input from step '{record.step}' has no artifact '{name}'.{did_you_mean(name, record.artifacts)}"
             )
