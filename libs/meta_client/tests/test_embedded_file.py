@@ -260,6 +260,30 @@ def test_readers_never_wait_and_writers_only_so_long(path):
         assert store.create_run("F").run_id == 1
 
 
+def test_nothing_is_written_into_a_file_that_was_removed(store, path):
+    path.unlink()
+    for problem in ("removed or replaced", "no such file"):
+        with pytest.raises(StorageFailure, match=problem):
+            store.create_run("F")
+
+
+def test_after_a_file_was_replaced_the_new_one_is_used(tmp_path, store, path):
+    store.create_run("F")
+    _backup_of_a_run(tmp_path / "other").replace(path)
+    for leftover in tmp_path.glob("metadata.db-*"):
+        leftover.unlink()
+    with pytest.raises(StorageFailure, match="removed or replaced"):
+        store.create_run("F")
+    assert store.create_run("F").run_id == 2
+
+
+def test_a_relative_path_means_the_same_file_when_the_process_goes_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with EmbeddedStore("metadata.db") as store:
+        monkeypatch.chdir("/")
+        assert store.create_run("F").run_id == 1
+
+
 def test_a_restored_backup_is_shared_like_the_original(tmp_path):
     copy = _backup_of_a_run(tmp_path)
     with (

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _LONGEST_NAP_S = 0.05
 
+_Identity = tuple[int, int]
+
 
 class SqliteFile:
     """The file at ``path``, created where missing unless ``create`` is False.
@@ -43,6 +45,8 @@ class SqliteFile:
         self._busy_timeout = busy_timeout
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._place = path.absolute()  # whatever directory the process is in later
+        self._opened: _Identity | None = None
         self._closed = False
         with self._lock, self._mapped_errors():
             self._connection = self._connect(create)
@@ -86,6 +90,9 @@ class SqliteFile:
                 raise StoreClosed(str(self.path))
             if self._connection is None:
                 self._connection = self._connect(create=False)
+            elif _identity(self._place) != self._opened:
+                self._disconnect()
+                raise StorageFailure(self.path, "the file was removed or replaced while it was open")
             connection = self._connection
             connection.execute(begin)
             try:
@@ -111,6 +118,7 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
+        self._opened = _identity(self._place)
         return connection
 
     def _make_directory(self) -> None:
@@ -203,6 +211,15 @@ class SqliteFile:
         if isinstance(error, sqlite3.OperationalError):
             return StorageFailure(self.path, message)
         return ForeignFile(self.path, message)
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Which file is there: an open one that was removed still takes writes, and nobody ever reads them."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_wal(connection: sqlite3.Connection) -> bool:
