@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from metadata_service import deleting
 from metadata_service.pool import connect
-from support import Answer, Api
+from support import Answer, Api, wait_until
 
 NOTHING = {"steps_deleted": 0, "tasks_deleted": 0, "artifacts_deleted": 0, "metadata_deleted": 0}
 
@@ -97,6 +98,42 @@ def test_what_there_is_not_is_not_found(api: Api, flow: str, run: str) -> None:
 
 def test_what_was_deleted_is_not_found(api: Api, tagged: str) -> None:
     assert [delete(api, tagged).status for _ in range(3)] == [200, 404, 404]
+
+
+def test_a_task_that_is_just_being_registered_goes_as_well(api: Api, tagged: str, migrated: str) -> None:
+    with closing(connect(migrated)) as other, ThreadPoolExecutor(1) as pool:
+        other.autocommit = False
+        with other.cursor() as cursor:
+            number = tagged.rpartition("/")[2]
+            cursor.execute("INSERT INTO tasks (run_number, step_name, ts_epoch) VALUES (%s, 'start', 0)", [number])
+            deleting_it = pool.submit(delete, api, tagged)
+            wait_until(lambda: waiters(migrated) == 1)
+        other.commit()
+        assert deleting_it.result().body["tasks_deleted"] == 4
+    assert rows(migrated, tagged) == {"steps": 0, "tasks": 0, "metadata": 0, "run_tags": 0}
+
+
+def test_a_task_whose_step_goes_meanwhile_has_no_parent(api: Api, flow: str, migrated: str) -> None:
+    run = f"{flow}/runs/{api.made(f'{flow}/run')['run_number']}"
+    api.made(f"{run}/steps/start/step")
+    with closing(connect(migrated)) as other, ThreadPoolExecutor(1) as pool:
+        other.autocommit = False
+        with other.cursor() as cursor:
+            cursor.execute("DELETE FROM steps WHERE run_number = %s", [run.rpartition("/")[2]])
+            creating_it = pool.submit(api.post, f"{run}/steps/start/task")
+            wait_until(lambda: waiters(migrated) == 1)
+        other.commit()
+        assert creating_it.result().status == 404
+
+
+def waiters(url: str) -> int:
+    """How many wait for somebody's lock on a row."""
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        (found,) = cursor.fetchone() or (0,)
+        return int(found)
 
 
 def test_a_long_one_goes_in_several_requests(

@@ -7,8 +7,10 @@ in that moment may leave a row behind; nobody can see it.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import attrs
+from psycopg2.errors import ForeignKeyViolation
 
 from metadata_service.errors import NotFound
 from metadata_service.ids import RunPath
@@ -53,12 +55,20 @@ def delete_run(cursor: Cursor, path: RunPath) -> Deleted:
         cursor.execute(_TASKS, run)
         gone = cursor.fetchone() or (0, 0, 0)
         tasks, artifacts, metadata = tasks + gone[0], artifacts + gone[1], metadata + gone[2]
-        if gone[0] == 0:
-            cursor.execute(_STEPS, run)
-            if not (marked or tasks or cursor.rowcount):
+        if gone[0] == 0 and (steps := _delete_steps(cursor, run)) is not None:
+            if not (marked or tasks or steps):
                 raise NotFound(f"run {path.run!r} of flow {path.flow!r}")
-            return Deleted(cursor.rowcount, tasks, artifacts, metadata, whole=True)
+            return Deleted(steps, tasks, artifacts, metadata, whole=True)
     return Deleted(0, tasks, artifacts, metadata, whole=False)
+
+
+def _delete_steps(cursor: Cursor, run: Mapping[str, int]) -> int | None:
+    """How many went; None where a task that somebody was just registering came in between, so that one has to look again."""
+    try:
+        cursor.execute(_STEPS, run)
+    except ForeignKeyViolation:
+        return None
+    return cursor.rowcount
 
 
 def _number(cursor: Cursor, path: RunPath) -> int:

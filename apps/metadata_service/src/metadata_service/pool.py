@@ -24,6 +24,7 @@ from metadata_service.errors import (
     DatabaseUnavailable,
     InvalidRequest,
     MetadataServiceError,
+    MissingParent,
     PoolTimeout,
 )
 
@@ -42,6 +43,7 @@ class Connection(psycopg2.extensions.connection):
 # or serialization, read-only after a failover. By class (two characters) or in full.
 _NOT_NOW = ("08", "53", "57", "40", "55P03", "25006")
 _DATA_ERROR = "22"
+_NO_PARENT = "23503"
 _QUOTED = re.compile('".*"', re.DOTALL)  # what a message about an address quotes may be the password
 
 
@@ -95,6 +97,8 @@ def _translated(error: psycopg2.Error | UnicodeEncodeError) -> MetadataServiceEr
         return InvalidRequest(f"not a database address: {_QUOTED.sub('...', message)}")
     if isinstance(error, UnicodeEncodeError) or (code or "").startswith(_DATA_ERROR):
         return InvalidRequest(f"the database cannot hold this: {message}")
+    if code == _NO_PARENT:  # it was there when the statement began: its run is being deleted
+        return MissingParent("what this belongs to")
     lost = code is None and isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
     if lost or (code or "").startswith(_NOT_NOW):
         return DatabaseUnavailable(f"the database is not available: {message}")
