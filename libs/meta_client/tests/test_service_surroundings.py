@@ -22,6 +22,11 @@ def flow_through(url, **options):
         return store.get_flow("F").flow_id
 
 
+def test_no_timeout_waits_for_an_answer_as_long_as_it_takes(script, url):
+    script.on("GET /flows/F", Reply(body=wire.flow()))
+    assert flow_through(url, timeout=None) == "F"
+
+
 def test_the_proxy_of_the_environment_is_used(script, url, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", url)
     script.on("GET http://metadata.example.com/flows/F", Reply(body=wire.flow()))

@@ -25,6 +25,8 @@ class Batch:
 
 def sort_records(records: Iterable[Record]) -> Batch:
     """Check records that name their full path, and sort them. Raises `InvalidRequest`."""
+    if not isinstance(records, Iterable):
+        raise InvalidRequest("records", records, "it must be a list of records")
     batch, paths = Batch(), _CheckedPaths()
     for record in records:
         match record:

@@ -106,8 +106,8 @@ def check_artifact(artifact: Artifact) -> None:
 
 def check_attempt(attempt: int | None) -> None:
     """The number of an attempt; None where the latest is meant."""
-    if attempt is not None and not 0 <= attempt <= LARGEST_ATTEMPT:
-        raise InvalidRequest("attempt_id", attempt, f"it must be between 0 and {LARGEST_ATTEMPT}")
+    if attempt is not None and not (isinstance(attempt, int) and 0 <= attempt <= LARGEST_ATTEMPT):
+        raise InvalidRequest("attempt_id", attempt, f"it must be a whole number between 0 and {LARGEST_ATTEMPT}")
 
 
 def check_metadatum(metadatum: Metadatum) -> None:
@@ -129,7 +129,11 @@ def check_status(status: str | None) -> None:
 
 def check_limit(limit: int | None) -> None:
     """How many runs to list at most."""
-    if limit is not None and limit < 0:
+    if limit is None:
+        return
+    if not isinstance(limit, int):
+        raise InvalidRequest("limit", limit, "it must be a whole number, or None for all")
+    if limit < 0:
         raise InvalidRequest("limit", limit, "it must not be negative")
 
 

@@ -199,7 +199,7 @@ class StoreClosed(MetaClientError):
 class UnknownScheme(MetaClientError):
     """No store can be opened by ``url``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: object) -> None:
         super().__init__(f"{url!r} is no URL of a metadata store: use http://..., https://... or sqlite:///path")
         self.url = url
 

@@ -18,6 +18,8 @@ def open_store(url: str, **options: Any) -> MetadataStore:
     A SQLite path is absolute and taken as it is, not decoded: three slashes or four mean the same. ``options`` are those
     of the store's class. Raises `UnknownScheme`, and what the class raises.
     """
+    if not isinstance(url, str):
+        raise UnknownScheme(url)
     if url.startswith(("http://", "https://")):
         from meta_client.service import ServiceStore
 

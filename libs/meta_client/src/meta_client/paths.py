@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import attrs
 
+from meta_client.errors import InvalidRequest
 from meta_client.records import Artifact, Id, Metadatum, Run, Task
 
 TaskPath = tuple[str, Id, str, Id]
@@ -16,7 +17,10 @@ OfTask = TypeVar("OfTask", Artifact, Metadatum)
 
 def path_of(record: Task | Artifact | Metadatum) -> TaskPath:
     """Flow, run, step and task."""
-    return record.flow_id, record.run_id, record.step_name, record.task_id
+    try:
+        return record.flow_id, record.run_id, record.step_name, record.task_id
+    except AttributeError:
+        raise InvalidRequest("task", record, "it must be a Task, as create_task and get_task give it") from None
 
 
 def task_key(path: TaskPath) -> TaskKey:
@@ -26,12 +30,22 @@ def task_key(path: TaskPath) -> TaskKey:
 
 def target_path(target: Run | Task) -> tuple[Id, ...]:
     """Flow and run, of a task also step and task."""
-    return path_of(target) if isinstance(target, Task) else (target.flow_id, target.run_id)
+    if isinstance(target, Task):
+        return path_of(target)
+    if isinstance(target, Run):
+        return target.flow_id, target.run_id
+    raise InvalidRequest("target", target, "it must be a Run or a Task, as the store gives them")
 
 
 def placed(records: Iterable[OfTask], task: Task) -> list[OfTask]:
     """The records with the task's path."""
     flow, run, step, task_id = path_of(task)
+    if not isinstance(records, Iterable):
+        raise InvalidRequest("records", records, "it must be a list of Artifacts or of Metadata")
+    records = list(records)
+    for each in records:
+        if not isinstance(each, (Artifact, Metadatum)):
+            raise InvalidRequest("record", each, "it must be an Artifact or a Metadatum")
     return [attrs.evolve(each, flow_id=flow, run_id=run, step_name=step, task_id=task_id) for each in records]
 
 

@@ -46,9 +46,9 @@ class ServiceStore:
     """The `MetadataStore` of the service at ``url``, such as ``https://metadata.example.com/prefix``.
 
     ``auth_key`` is sent as ``x-api-key``, ``headers`` as they are. ``timeout`` in seconds: for a connection (at most 10), and for
-    each part of an answer. ``retry_for``: seconds for which a request is sent again while the service is away or overloaded,
-    where that cannot do it twice; 0 sends once. ``session``: a requests session to use (yours to close), with its proxies and
-    certificates; after a fork a copy of it.
+    each part of an answer, for which None waits as long as it takes. ``retry_for``: seconds for which a request is sent again
+    while the service is away or overloaded, where that cannot do it twice; 0 sends once. ``session``: a requests session to use
+    (yours to close), with its proxies and certificates; after a fork a copy of it.
 
     Further errors of every method: `ServiceUnavailable`, `InvalidAnswer`, `Denied`, `SchemaTooOld`, `ServiceError`,
     `UntrustedService`.
@@ -60,7 +60,7 @@ class ServiceStore:
         *,
         auth_key: str | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 30.0,
+        timeout: float | None = 30.0,
         retry_for: float = 10.0,
         session: requests.Session | None = None,
     ) -> None:

@@ -52,7 +52,8 @@ class _Trouble:
 class ServiceHttp:
     """The service at ``url``, as requests reach it.
 
-    ``timeout``: seconds that a try waits for the connection (at most 10) and then for each part of the answer.
+    ``timeout``: seconds that a try waits for the connection (at most 10) and then for each part of the answer;
+    None waits for an answer as long as it takes.
     ``retry_for``: seconds for which a request is tried again while the service is away; 0 tries once.
     """
 
@@ -61,13 +62,13 @@ class ServiceHttp:
         url: str,
         headers: Mapping[str, str],
         *,
-        timeout: float,
+        timeout: float | None,
         retry_for: float,
         session: requests.Session | None,
     ) -> None:
         self.url = _checked_url(url)
         self._headers = {"User-Agent": "stepwell-meta-client", **_checked_headers(headers)}
-        self._timeout = (min(timeout, _LONGEST_CONNECT_S), timeout)
+        self._timeout = (_LONGEST_CONNECT_S if timeout is None else min(timeout, _LONGEST_CONNECT_S), timeout)
         self._retry_for = retry_for
         self._given, self._session = session, session
         self._inherited: list[requests.Session] = []
