@@ -48,6 +48,8 @@ MISUSES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a grace without a unit": (lambda: STORE.collect_garbage([], grace=3600), TypeError, r"timedelta\(days=1\)"),
     "a text to put": (lambda: STORE.put("text"), TypeError, "give bytes"),
     "a text to put, plain": (lambda: STORE.put("text", plain=True), TypeError, "give bytes"),
+    "a path among many": (lambda: STORE.put_many([b"a", Path("b")]), TypeError, r"put\(\)"),
+    "a text among many": (lambda: STORE.put_many(["text"]), TypeError, "give bytes"),
     "a stream of text": (lambda: STORE.put(io.StringIO("text")), TypeError, "binary mode"),
     "a stream of text, plain": (lambda: STORE.put(io.StringIO("text"), plain=True), TypeError, "binary mode"),
     "a path for a backend": (lambda: ContentStore(WRONG["a path"]), TypeError, r"LocalBackend\('objects'\)"),

@@ -175,7 +175,11 @@ def _batches(views: Iterable[memoryview], most_bytes: int) -> Iterator[list[memo
 
 def flat(data: Bytes) -> memoryview:
     """The bytes of any contiguous buffer, without a copy."""
-    view = memoryview(data)
+    try:
+        view = memoryview(data)
+    except TypeError:
+        kind = type(data).__name__
+        raise TypeError(f"{kind} is no buffer: give bytes; a pathlib.Path or a stream goes to put()") from None
     if view.format == "B" and view.ndim == 1:
         return view
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
