@@ -362,10 +362,11 @@ def test_no_colours_and_no_progress_line_reach_a_pipe(project: Project) -> None:
 
 def test_the_browsing_commands_show_what_a_run_left(project: Project) -> None:
     project.flow(LINEAR.replace("import os, random, sys\n", ""))
-    project.run("--tag", "nightly")
+    project.run("--tag", "nightly", "--tag", "second try")
     run = json.loads(project.stepwell("ls", "TestFlow", "--json").stdout)
     assert run["status"] == "completed"
-    assert run["tags"] == "nightly"
+    assert run["tags"] == ["nightly", "second try"]
+    assert project.stepwell("ls", "TestFlow").stdout.endswith("  nightly second try\n")
     name = run["run"]
     assert "TestFlow" in project.stepwell("ls").stdout
     assert f"{name}/start" in project.stepwell("ls", name).stdout

@@ -47,9 +47,13 @@ def ls(pathspec: str, limit: int, tags: tuple[str, ...], status: str | None, eve
     is_empty = True
     for row in _rows(pathspec, limit, tags, status):
         is_empty = False
-        print(json.dumps(row) if as_json else "  ".join(str(value) for value in row.values()).rstrip())
+        print(json.dumps(row) if as_json else "  ".join(map(_as_text, row.values())).rstrip())
     if is_empty and not as_json:
         _say_where_nothing_is()
+
+
+def _as_text(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def _say_where_nothing_is() -> None:
@@ -86,7 +90,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "run": run.pathspec,
         "status": listed_state(run),
         "created": run.created_at.isoformat(" ", "seconds"),
-        "tags": " ".join(sorted(run.user_tags)),
+        "tags": sorted(run.user_tags),
     }
 
 
@@ -112,7 +116,7 @@ def show(pathspec: str, everywhere: bool, as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name:{width}}  {' '.join(value) if isinstance(value, list) else value}")
+        print(f"{name:{width}}  {_as_text(value)}")
 
 
 def _facts(pathspec: str) -> dict[str, Any]:
