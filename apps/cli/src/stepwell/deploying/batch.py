@@ -8,9 +8,20 @@ import sys
 from typing import TYPE_CHECKING
 
 import attrs
-from compute_batch import ONLY_IF_HOST_LOST, BatchClient, JobSpec, Pace
+from compute_batch import (
+    ONLY_IF_HOST_LOST,
+    BatchClient,
+    EfsVolume,
+    HostVolume,
+    JobSpec,
+    LogDriver,
+    Pace,
+    Swap,
+    Tmpfs,
+)
 
-from stepwell.api.decorators.kinds import Batch, Resources, Retry, Timeout
+from stepwell.api.decorators.batch import Batch
+from stepwell.api.decorators.kinds import Resources, Retry, Timeout
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, parse_config
 from stepwell.deploying.bootstrap import bootstrap_command
@@ -46,19 +57,35 @@ def job_spec(flow: FlowDefinition, step: str, settings: Settings, environment: d
     asked = flow.decorator(step, Resources) or Resources()
     limit = flow.decorator(step, Timeout)
     image = batch.image or settings.get("STEPWELL_BATCH_IMAGE") or _matching_image()
+    memory = max(batch.memory or 0, asked.memory)
     return JobSpec(
         name=f"{flow.name}-{step}"[:128],
         image=image,
         command=bootstrap_command(),
-        environment={**flow.variables(step), **environment, STEP: step, IMAGE: image},
+        environment={**_places(batch), **flow.variables(step), **environment, STEP: step, IMAGE: image},
         vcpus=max(batch.cpu or 0, asked.cpu),
-        memory_mib=max(batch.memory or 0, asked.memory),
+        memory_mib=memory,
         gpus=max(batch.gpu or 0, asked.gpu or 0),
+        neuron_devices=batch.inferentia or batch.trainium or 0,
+        efa_interfaces=batch.efa or 0,
         shared_memory_mib=max(batch.shared_memory or 0, asked.shared_memory or 0) or None,
+        swap=Swap(batch.max_swap, batch.swappiness) if batch.max_swap is not None else None,
+        tmpfs=[Tmpfs(batch.tmpfs_size or memory // 2, batch.tmpfs_path)] if batch.use_tmpfs else (),
+        volumes=[
+            *(HostVolume(path, path) for path in batch.host_volumes),
+            *(EfsVolume(one, f"/mnt/{one}") for one in batch.efs_volumes),
+        ],
+        privileged=batch.privileged,
+        log_driver=LogDriver(batch.log_driver, batch.log_options) if batch.log_driver else None,
         job_role=batch.iam_role or settings.get("STEPWELL_BATCH_JOB_ROLE"),
         execution_role=batch.execution_role or settings.get("STEPWELL_BATCH_EXECUTION_ROLE"),
         timeout_seconds=math.ceil(limit.total) + _GRACE_SECONDS if limit else None,
     )
+
+
+def _places(batch: Batch) -> dict[str, str]:
+    """Where temporary files go."""
+    return {"TMPDIR": batch.tmpfs_path} if batch.use_tmpfs and batch.tmpfs_tempdir else {}
 
 
 def spec_of(
@@ -86,12 +113,13 @@ def jobs_prefix(flow: str, run_id: str = "") -> str:
 
 def tags_of(flow: FlowDefinition, step: str, user: str, settings: Settings) -> dict[str, str]:
     """The tags of a job but for its run's; cost reports are made of them. They are of submissions, never of definitions."""
-    given = settings.get("STEPWELL_BATCH_TAGS")
+    given, batch = settings.get("STEPWELL_BATCH_TAGS"), flow.decorator(step, Batch)
     tags = {FLOW_TAG: flow.name, STEP_TAG: step, USER_TAG: user}
     if project := flow.project(user):
         tags[PROJECT_TAG] = project.project_name
     own = {key: tag_value(value) for key, value in tags.items()}
-    return {**(parse_config(given, "STEPWELL_BATCH_TAGS") if given else {}), **own}
+    asked = {key: tag_value(value) for key, value in batch.aws_batch_tags.items()} if batch else {}
+    return {**(parse_config(given, "STEPWELL_BATCH_TAGS") if given else {}), **asked, **own}
 
 
 def tag_value(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 from compute_batch import BatchClient, Job
 
-from stepwell.api.decorators.kinds import Batch
+from stepwell.api.decorators.batch import Batch
 from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings
 from stepwell.deploying.batch import (

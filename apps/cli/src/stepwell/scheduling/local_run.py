@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from cas_store import CasStoreError, Reference
 
-from stepwell.api.decorators.kinds import Batch, Environment
+from stepwell.api.decorators.batch import Batch
+from stepwell.api.decorators.kinds import Environment
 from stepwell.api.definition import FlowDefinition, refuse_gangs
 from stepwell.config import Settings, metadata_url, service_options, user_name
 from stepwell.errors import RunFailed, SettingsError

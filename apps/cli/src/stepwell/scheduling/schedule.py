@@ -11,7 +11,8 @@ import attrs
 from cas_store import CasStoreError
 from flow_graph import ForeachTasks, Outcome, PlannedTask, TaskName, Traversal, foreach_frames
 
-from stepwell.api.decorators.kinds import Batch, Environment, Parallel, Resources, Retry
+from stepwell.api.decorators.batch import Batch
+from stepwell.api.decorators.kinds import Environment, Parallel, Resources, Retry
 from stepwell.api.definition import FlowDefinition
 from stepwell.api.transitions import Transition
 from stepwell.errors import RunFailed, RunInterrupted

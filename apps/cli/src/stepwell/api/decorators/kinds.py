@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
-from attrs.validators import ge, gt, instance_of, le, optional
+from attrs.validators import ge, instance_of, le, optional
 
 from stepwell.api.decorators.base import StepDecorator, usable
+from stepwell.api.decorators.batch import Batch
 
 if TYPE_CHECKING:
     from flow_graph import Node
@@ -137,21 +138,6 @@ class Resources(StepDecorator):
     memory: int = attrs.field(default=4096, validator=[instance_of(int), ge(4)])
     gpu: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
     disk: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
-    shared_memory: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
-
-
-@attrs.frozen
-class Batch(StepDecorator):
-    """Run a step as an AWS Batch job: in `image`, on `queue`, with `cpu` cores, `memory` and `shared_memory` in MiB."""
-
-    name: ClassVar[str] = "batch"
-    cpu: float | None = attrs.field(default=None, validator=optional([instance_of((int, float)), gt(0.0)]))
-    memory: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(4)]))
-    gpu: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
-    image: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
-    queue: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
-    iam_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
-    execution_role: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     shared_memory: int | None = attrs.field(default=None, validator=optional([instance_of(int), ge(0)]))
 
 
