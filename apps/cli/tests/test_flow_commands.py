@@ -73,6 +73,14 @@ def test_dump_prints_and_cuts(ran: Project) -> None:
     assert "values.pkl cannot be written" in flow(ran, "dump", "1/end", "--file", "no/values.pkl").stderr
 
 
+def test_dump_takes_the_path_of_an_artifact(ran: Project) -> None:
+    printed = "TestFlow/1/start/t0:\n    _hidden = 3\n"
+    assert flow(ran, "dump", "1/start/t0/_hidden").stdout == printed
+    assert ran.stepwell("dump", "--all", "TestFlow/1/start/t0/_hidden").stdout == printed
+    wrong = ran.stepwell("dump", "--all", "TestFlow/1/start/t0/itms").stderr
+    assert wrong == "TestFlow/1/start/t0 has no artifact 'itms'. Did you mean 'items'?\n"
+
+
 def test_logs_print_only_log_text_to_stdout(ran: Project) -> None:
     done = flow(ran, "logs", "--stdout", "1/each")
     assert done.stdout == "each 1\neach 2\n"

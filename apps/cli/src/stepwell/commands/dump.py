@@ -53,9 +53,10 @@ def dump_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(
     "dump",
-    help="Print the artifacts of FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK. This loads them.",
+    help="Print the artifacts of FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK, or the one at its path. This loads them.",
     epilog=examples(
         "stepwell dump Squares/3/join",
+        "stepwell dump Squares/3/join/t0/total",
         "stepwell dump Squares/3 --include total --max-value-size 100",
         "stepwell dump Squares/3 --file values.pkl",
     ),
@@ -91,7 +92,11 @@ def flow_dump(context: FlowContext, /, path: str, **options: Any) -> None:
 def _dump(pathspec: str, private: bool, include: str, max_value_size: int, file: Path | None) -> None:
     from stepwell.client.finding import tasks_at
 
-    selection = Selection(frozenset(filter(None, include.split(","))), private)
+    names = set(filter(None, include.split(",")))
+    if pathspec.count("/") == 4:  # FLOW/RUN/STEP/TASK/ARTIFACT, the path that the Client API gives an artifact
+        pathspec, _, name = pathspec.rpartition("/")
+        names |= {name} - {""}
+    selection = Selection(frozenset(names), private)
     tasks = tasks_at(pathspec)
     _check_there_are(selection.include, tasks, pathspec)
     if file is not None:
