@@ -80,3 +80,15 @@ def test_a_shell_completes_commands(project: Project) -> None:
         COMP_CWORD="1",
     )
     assert {line.partition(",")[2] for line in done.stdout.split()} == {"resume", "reindex"}
+
+
+@pytest.mark.parametrize("words", ["configure import te", "configure export te", "new te"])
+def test_a_shell_completes_files(project: Project, words: str) -> None:
+    done = project.python(
+        "-c",
+        "from stepwell.commands.main import main; main()",
+        _STEPWELL_COMPLETE="bash_complete",
+        COMP_WORDS=f"stepwell {words}",
+        COMP_CWORD=str(len(words.split())),
+    )
+    assert done.stdout == "file,te\n"

@@ -34,7 +34,7 @@ def configure() -> None:
     help="Check a settings file (JSON) and install it; - reads standard input.",
     epilog=examples("stepwell configure import team.json", "stepwell configure import team.json --profile test"),
 )
-@click.argument("file")
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--no-connect", is_flag=True, help="Do not try whether the services that it names answer.")
 @of_profile
 def import_(file: str, no_connect: bool, profile: str | None) -> None:
@@ -99,7 +99,7 @@ def show(profile: str | None) -> None:
     help="Write the settings file, with its secrets, into FILE; - prints it.",
     epilog=examples("stepwell configure export settings.json", "stepwell configure export - --profile test"),
 )
-@click.argument("file")
+@click.argument("file", type=click.Path(allow_dash=True))
 @of_profile
 def export(file: str, profile: str | None) -> None:
     """Copy the file's settings to where `import` can read them."""
