@@ -99,6 +99,30 @@ def test_branches_side_by_side_and_deletion_leaves_nothing(scheduled: Production
     assert (account(rig), roots(rig)) == (before, kept)
 
 
+def test_without_the_role_of_events_a_flow_that_starts_by_itself_leaves_nothing(
+    scheduled: Production, rig: Rig
+) -> None:
+    settings = {name: value for name, value in scheduled.place.settings.items() if name != "STEPWELL_EVENTS_ROLE"}
+    before, kept = account(rig), roots(rig)
+    refused = attrs.evolve(scheduled, place=Place(scheduled.place.path, settings)).command("create")
+    assert refused.returncode
+    assert "needs the setting STEPWELL_EVENTS_ROLE" in refused.stderr
+    assert (account(rig), roots(rig)) == (before, kept)
+
+
+def test_rules_that_could_not_be_made_are_made_by_the_next_create(scheduled: Production, rig: Rig) -> None:
+    settings = {**scheduled.place.settings, "STEPWELL_EVENT_BUS": "missing"}
+    without_bus = attrs.evolve(scheduled, place=Place(scheduled.place.path, settings))
+    for _ in range(2):
+        refused = without_bus.command("create")
+        assert refused.returncode, refused.stdout
+        assert "Could not" in refused.stderr
+    scheduled.succeed("create")
+    assert {name.rpartition(".")[2] for name in account(rig)["rules"]} >= {"event", "finish", "failed"}
+    assert "Nothing changed" in scheduled.succeed("create")
+    scheduled.succeed("delete")
+
+
 def test_an_unchanged_flow_is_deployed_by_reading_only(cluster: Place, rig: Rig, forking: Forking) -> None:
     production = Production(cluster, rig, forking, "hello.py")
     production.succeed("create")

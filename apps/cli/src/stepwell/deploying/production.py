@@ -103,12 +103,11 @@ def deploy(flow: FlowDefinition, settings: Settings, wish: Wish | None = None) -
     )
     if deployment.is_applied(found) and is_kept(stores, version):
         return Deployed(deployment, "unchanged", machine, token, starters)
+    if starters.digest or (found and found.tags.get(STARTERS_TAG)):
+        _events_role(settings)  # asked for before anything is changed
     keep_version(stores, version)
     _prepare_jobs(flow, settings, stores)
-    applied = deployment.apply()
-    if ending:
-        ending.apply()
-    _start_by_itself(deployment, settings, starters, found)
+    applied = _apply(deployment, ending, settings, starters, found)
     return Deployed(deployment, applied, machine, token, starters)
 
 
@@ -265,10 +264,26 @@ def _tags(
     return tags
 
 
-def _start_by_itself(deployment: Deployment, settings: Settings, starters: Wanted, found: Deployment | None) -> None:
-    """Make schedule and rules what they should be; where none are wanted and none were there, nobody is asked."""
-    before = found.tags.get(STARTERS_TAG, "") if found else ""
-    if starters.digest == before:
-        return
-    role = settings.require("STEPWELL_EVENTS_ROLE", "A flow that starts by itself")
-    apply_starters(open_starters(deployment.name, settings, role), deployment.arn, starters)
+def _apply(
+    deployment: Deployment, ending: Deployment | None, settings: Settings, starters: Wanted, found: Deployment | None
+) -> str:
+    """Make the machine and what is beside it what they should be.
+
+    The tags that tell of what is beside it are set last: where that fails half-way, the next `deploy` must not take it for done.
+    """
+    beside = {name: deployment.tags[name] for name in (STARTERS_TAG, ENDED_BY_TAG)}
+    before = {name: found.tags.get(name, "") if found else "" for name in beside}
+    deployment.tags.update(before)
+    applied = deployment.apply()
+    if ending:
+        ending.apply()
+    if starters.digest != before[STARTERS_TAG]:
+        apply_starters(open_starters(deployment.name, settings, _events_role(settings)), deployment.arn, starters)
+    if beside != before:
+        deployment.tags.update(beside)
+        deployment.apply()
+    return "updated" if applied == "unchanged" else applied
+
+
+def _events_role(settings: Settings) -> str:
+    return settings.require("STEPWELL_EVENTS_ROLE", "A flow that starts by itself")
