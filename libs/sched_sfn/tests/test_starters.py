@@ -48,6 +48,14 @@ def test_rules_are_these_and_no_others(starters: Starters) -> None:
     assert [name.rpartition(".")[2] for name in starters.rules()] == ["two"]
 
 
+def test_a_rule_may_hand_on_only_some_fields(starters: Starters) -> None:
+    paths = {"id": "$.id"}
+    starters.apply(MACHINE, None, [EventRule("one", {"source": ["a"]}, MACHINE, '{"id": <id>}', paths)])
+    (target,) = starters.events.list_targets_by_rule(Rule=starters.rules()[0])["Targets"]
+    assert target["InputTransformer"] == {"InputPathsMap": paths, "InputTemplate": '{"id": <id>}'}
+    starters.delete()
+
+
 def test_deletion_leaves_nothing_and_may_be_repeated(starters: Starters) -> None:
     starters.apply(MACHINE, WEEKDAYS, [rule("one")])
     starters.delete()

@@ -36,6 +36,9 @@ class Cron:
     timezone: str = attrs.field(default="UTC", validator=field(arguments.name))
 
 
+PATHS = arguments.by_text(arguments.text, 'a mapping from names to paths, as {"id": "$.id"}')
+
+
 @attrs.frozen
 class EventRule:
     """Start a machine for each event that matches.
@@ -45,6 +48,8 @@ class EventRule:
     - `target_arn`: the state machine.
     - `input_template`: the execution's input as JSON text in which `<aws.events.event.json>` stands for the event; the event
       itself if left out.
+    - `input_paths`: fields of the event by name, `{"id": "$.id"}`, for which `<id>` stands in the template. An event has up to
+      256 KiB, and one of an execution's end holds that execution's input: take what is needed.
     """
 
     name: str = attrs.field(validator=field(arguments.name))
@@ -53,6 +58,7 @@ class EventRule:
     )
     target_arn: str = attrs.field(validator=field(arguments.name))
     input_template: str | None = attrs.field(default=None, validator=field(arguments.optional(arguments.text)))
+    input_paths: Mapping[str, str] = attrs.field(factory=dict, validator=field(PATHS))
 
 
 A_CRON = arguments.instance(Cron, must="a Cron, as Cron('0 10 ? * MON-FRI *')")
@@ -141,7 +147,10 @@ class Starters:
     def _put_rule(self, name: str, rule: EventRule) -> None:
         target: dict[str, Any] = {"Id": TARGET_ID, "Arn": rule.target_arn, "RoleArn": self.role_arn}
         if rule.input_template is not None:
-            target["InputTransformer"] = {"InputPathsMap": {}, "InputTemplate": rule.input_template}
+            target["InputTransformer"] = {
+                "InputPathsMap": dict(rule.input_paths),
+                "InputTemplate": rule.input_template,
+            }
         with calling(f"make the rule {name!r}"):
             self.events.put_rule(Name=name, EventPattern=json.dumps(rule.pattern), EventBusName=self.bus)
             self.events.put_targets(Rule=name, EventBusName=self.bus, Targets=[target])

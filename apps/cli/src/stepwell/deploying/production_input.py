@@ -23,6 +23,12 @@ from stepwell.execution.stores import Stores
 
 REFERENCES, EVENT_KEY = "@references", "@event"
 EVENT_INPUT = f'{{"{EVENT_KEY}": <aws.events.event.json>}}'
+# Of an execution's end only what is read here: the event has that execution's input in it, and where one flow starts the next,
+# each would be started with all inputs before its own, quoted once more, until they are too long for a job (see `LONGEST`).
+FINISH_PATHS = {"id": "$.id", "time": "$.time", "name": "$.detail.name"}
+FINISH_INPUT = (
+    f'{{"{EVENT_KEY}": {{"source": "aws.states", "id": <id>, "time": <time>, "detail": {{"name": <name>}}}}}}'
+)
 SCHEDULE_INPUT = {
     EVENT_KEY: {
         "detail-type": "Scheduled Event",

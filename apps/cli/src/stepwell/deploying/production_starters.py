@@ -15,7 +15,7 @@ from stepwell.api.definition import FlowDefinition
 from stepwell.config import Settings, user_name
 from stepwell.deploying.clients import aws_client
 from stepwell.deploying.production_failure import failed_execution_pattern
-from stepwell.deploying.production_input import EVENT_INPUT, SCHEDULE_INPUT
+from stepwell.deploying.production_input import EVENT_INPUT, FINISH_INPUT, FINISH_PATHS, SCHEDULE_INPUT
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ def wanted_starters(flow: FlowDefinition, settings: Settings, machine_arn: str, 
         rules.append(EventRule("event", {"detail-type": [event.event["name"]]}, machine_arn, EVENT_INPUT))
     if upstream := flow.flow_decorator(TriggerOnFinish):
         pattern = _finished(upstream_arn(flow, settings, upstream.flow, machine_arn))
-        rules.append(EventRule("finish", pattern, machine_arn, EVENT_INPUT))
+        rules.append(EventRule("finish", pattern, machine_arn, FINISH_INPUT, FINISH_PATHS))
     if failure_arn:
         rules.append(EventRule("failed", failed_execution_pattern(machine_arn), failure_arn))
     return Wanted(cron, tuple(rules))
