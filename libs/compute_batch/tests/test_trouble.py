@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import botocore.exceptions
 import pytest
@@ -96,6 +97,21 @@ def test_denied_access_says_what_to_check() -> None:
     with pytest.raises(ServiceError, match="Check the credentials and their policies") as caught:
         aws.client.submit(SPEC)
     assert not caught.value.retryable
+
+
+def test_without_credentials_it_says_where_they_can_come_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without_credentials(monkeypatch, tmp_path)
+    batch = BatchClient("q", endpoint_url="http://127.0.0.1:1", region="us-east-1")
+    with pytest.raises(ServiceError, match=r"Unable to locate credentials\. Log in to AWS, set AWS_PROFILE"):
+        batch.submit(SPEC)
+
+
+def without_credentials(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(folder / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 # ---- jobs that Batch does not know

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from sched_sfn import (
     Deployment,
     DeploymentNotFound,
@@ -15,6 +17,7 @@ from sched_sfn import (
     ServiceError,
     WaitTimedOut,
 )
+from sched_sfn.aws import calling
 from stepwell_testing.aws_rig import Rig
 
 SECONDS = 60
@@ -192,3 +195,24 @@ def test_an_input_beyond_the_quota_is_refused_here(client: Any, rig: Rig) -> Non
     with pytest.raises(QuotaExceeded) as exceeded:
         Deployment("fine", machine(), rig.role, client=client).start({"x": "y" * 2**18})
     assert exceeded.value.limit == 262_144
+
+
+def test_without_credentials_it_says_where_they_can_come_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with pytest.raises(ServiceError, match=r"Unable to locate credentials\. Log in to AWS, set AWS_PROFILE"):
+        Deployment.get("any", endpoint_url="http://127.0.0.1:1")
+
+
+def test_denied_access_says_what_to_check() -> None:
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized to perform: states:StartExecution"}}
+    with (
+        pytest.raises(ServiceError, match="Check the credentials and their policies") as caught,
+        calling("start it"),
+    ):
+        raise ClientError(denied, "StartExecution")  # type: ignore[arg-type]
+    assert not caught.value.retryable

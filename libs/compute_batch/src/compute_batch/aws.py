@@ -115,9 +115,19 @@ def translated(error: Exception, action: str) -> ComputeBatchError:
     if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
         return ServiceError(action, f"AWS was not reached: {error}.", retryable=True)
     if isinstance(error, (boto.BotoCoreError, ValueError)):
-        advice = " Set AWS_DEFAULT_REGION, or give region=." if isinstance(error, boto.NoRegionError) else ""
-        return ServiceError(action, f"{str(error).rstrip('.')}.{advice}")
+        return ServiceError(action, f"{str(error).rstrip('.')}.{_advice_on(error)}")
     raise error
+
+
+def _advice_on(error: Exception) -> str:
+    """What to do about an error that came up before anything was sent."""
+    from botocore import exceptions as boto
+
+    if isinstance(error, boto.NoRegionError):
+        return " Set AWS_DEFAULT_REGION, or give region=."
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
+        return " Log in to AWS, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    return ""
 
 
 def may_have_happened(error: ServiceError) -> bool:

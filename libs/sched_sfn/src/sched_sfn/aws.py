@@ -21,6 +21,16 @@ PASSING = frozenset(
     }
 )
 """Error codes that say: not now."""
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+    }
+)
+"""Error codes that say: not you."""
 
 Client = Any
 """boto3 makes its clients' methods at run time: there is no class to name."""
@@ -56,9 +66,20 @@ def calling(action: str, **known: SchedSfnError) -> Iterator[None]:
             raise known[code] from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         passing = code in PASSING or status >= 500
-        raise ServiceError(action, f"{code}: {message}", code, retryable=passing) from error
+        advice = " Check the credentials and their policies." if code in DENIED else ""
+        raise ServiceError(action, f"{code}: {message}{advice}", code, retryable=passing) from error
     except (boto.ConnectionError, boto.HTTPClientError) as error:
         raise ServiceError(action, f"{error}.", retryable=True) from error
     except (boto.BotoCoreError, ValueError) as error:
-        advice = " Set AWS_DEFAULT_REGION, or give client=." if isinstance(error, boto.NoRegionError) else ""
-        raise ServiceError(action, f"{str(error).rstrip('.')}.{advice}") from error
+        raise ServiceError(action, f"{str(error).rstrip('.')}.{advice_on(error)}") from error
+
+
+def advice_on(error: Exception) -> str:
+    """What to do about an error that came up before anything was sent."""
+    from botocore import exceptions as boto
+
+    if isinstance(error, boto.NoRegionError):
+        return " Set AWS_DEFAULT_REGION, or give client=."
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
+        return " Log in to AWS, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    return ""
