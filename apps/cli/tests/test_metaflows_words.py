@@ -131,6 +131,16 @@ def test_a_file_that_cannot_be_written_is_told_of_before_the_run_begins(project:
     assert project.client("print(Metaflow().flows)") == "[]"
 
 
+@pytest.mark.parametrize(
+    "words", ["package save", "step-functions create --alarms", "step-functions trigger --run-id-file"]
+)
+def test_a_file_that_cannot_be_written_is_told_of_before_anything_is_deployed(project: Project, words: str) -> None:
+    project.flow(FLOW)
+    done = project.python("flow.py", *words.split(), "absent/file")
+    assert done.returncode == 2
+    assert "the directory absent does not exist: make it first" in done.stderr
+
+
 def test_a_branch_is_named_as_in_the_decorator(project: Project) -> None:
     project.flow(FLOW).write_text(
         (project.path / "flow.py").read_text().replace("class TestFlow", '@project(name="p")\nclass TestFlow')

@@ -9,6 +9,7 @@ import click
 
 from stepwell.commands.examples import examples
 from stepwell.commands.groups import StrictGroup
+from stepwell.commands.written_files import can_be_written
 
 if TYPE_CHECKING:
     from stepwell.commands.flow_context import FlowContext
@@ -37,7 +38,7 @@ def list_(context: FlowContext) -> None:
 @package.command(
     "save", help="Write the code package, a zip, into FILE.", epilog=examples("python flow.py package save flow.zip")
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), callback=can_be_written)
 @click.pass_obj
 def save(context: FlowContext, file: Path) -> None:
     """Write the archive."""

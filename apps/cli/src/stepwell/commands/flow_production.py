@@ -15,6 +15,7 @@ from stepwell.commands.groups import StrictGroup
 from stepwell.commands.logs import flow_logs
 from stepwell.commands.parameterized import WithParameters
 from stepwell.commands.tagging import checked_tags
+from stepwell.commands.written_files import can_be_written
 from stepwell.suggesting import python_command
 from stepwell.whole_files import write_whole
 
@@ -61,7 +62,10 @@ def _without_effect(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--only-json", is_flag=True, help="Print the state machine instead of deploying it.")
 @click.option("--explain", is_flag=True, help="Say how each foreach is spread, why, and what executions cost.")
 @click.option(
-    "--alarms", type=click.Path(dir_okay=False, path_type=Path), help="Write a CloudFormation template of alarms."
+    "--alarms",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=can_be_written,
+    help="Write a CloudFormation template of alarms.",
 )
 @click.option("--max-workers", type=click.IntRange(min=1), help="Tasks of one foreach at once.  [default: no limit]")
 @click.option("--workflow-timeout", type=click.IntRange(min=1), metavar="SECONDS", help="How long a run may take.")
@@ -127,7 +131,10 @@ def _trigger() -> click.Command:
         print(f"Started run {context.flow.name}/{run_id}")
 
     file = click.Option(
-        ["--run-id-file"], type=click.Path(dir_okay=False, path_type=Path), help="Write the run's id into this file."
+        ["--run-id-file"],
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=can_be_written,
+        help="Write the run's id into this file.",
     )
     return WithParameters(
         "trigger",

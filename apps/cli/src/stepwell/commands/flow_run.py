@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 from stepwell.commands.examples import examples
 from stepwell.commands.parameterized import WithParameters, split_values
 from stepwell.commands.tagging import checked_tags
+from stepwell.commands.written_files import can_be_written
 from stepwell.terminal import say
 
 if TYPE_CHECKING:
@@ -108,14 +108,6 @@ def _not_numeric(context: click.Context, parameter: click.Parameter, value: str 
     return value
 
 
-def _can_be_written(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Look before the run begins, not when it has an id and nobody could be told of it."""
-    if value is not None and not os.access(value.parent, os.W_OK | os.X_OK):
-        why = "cannot be written into" if value.parent.is_dir() else "does not exist: make it first"
-        raise click.BadParameter(f"the directory {value.parent} {why}")
-    return value
-
-
 def _options() -> list[click.Parameter]:
     """What `run` and `resume` have in common."""
     return [
@@ -148,13 +140,13 @@ def _options() -> list[click.Parameter]:
         click.Option(
             ["--run-id-file"],
             type=click.Path(dir_okay=False, path_type=Path),
-            callback=_can_be_written,
+            callback=can_be_written,
             help="Write the run's id into this file.",
         ),
         click.Option(
             ["--runner-attribute-file"],
             type=click.Path(dir_okay=False, path_type=Path),
-            callback=_can_be_written,
+            callback=can_be_written,
             help="Write the flow's name and the run's id into this file, as JSON: for programs that start runs.",
         ),
         click.Option(["--fresh"], is_flag=True, help="Give every task an interpreter of its own instead of a fork."),
