@@ -65,3 +65,13 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path / "folder", "12")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_lies_where_no_other_file_can_be_made_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "id").write_text("old")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may write everywhere
+    inode = (tmp_path / "id").stat().st_ino
+    write_whole(tmp_path / "id", "new")
+    assert ((tmp_path / "id").read_text(), (tmp_path / "id").stat().st_ino) == ("new", inode)

@@ -1,9 +1,10 @@
 """The wire records: what a metadata service answers, as values.
 
-``from_wire`` reads the JSON object of one record, ``to_wire`` writes it back, key for key; unknown keys are ignored, so that
-a later service may add some. Ids: ``run_number`` of the wire is ``run_id`` here; an ``int`` was given by the store, a ``str`` by
-a client (a step's is always a ``str``, as the wire has it). ``ts_epoch`` is in milliseconds since 1970 and set by the store (0 in
-a record that no store has seen), ``last_heartbeat_ts`` in seconds. Tags are tuples, or None where the store holds JSON null.
+``from_wire`` reads the JSON object of one record, ``to_wire`` writes it back, key for key. What a later service adds is kept
+as it is, in ``unknown``, and has no part in whether two records are equal. Ids: ``run_number`` of the wire is ``run_id``
+here; an ``int`` was given by the store, a ``str`` by a client (a step's is always a ``str``, as the wire has it).
+``ts_epoch`` is in milliseconds since 1970 and set by the store (0 in a record that no store has seen), ``last_heartbeat_ts``
+in seconds. Tags are tuples, or None where the store holds JSON null.
 
 This module imports nothing heavier than attrs.
 """
@@ -22,6 +23,10 @@ Id = int | str
 
 Tags = tuple[str, ...] | None
 Wire = dict[str, Any]
+
+
+def _unknown() -> Any:
+    return attrs.field(factory=dict, eq=False, repr=False)
 
 
 def verified_user(user_name: str | None, system_tags: Iterable[str] | None) -> str | None:
@@ -46,6 +51,7 @@ class Flow:
     ts_epoch: int = 0
     tags: Tags = attrs.field(default=None, converter=_tags)
     system_tags: Tags = attrs.field(default=None, converter=_tags)
+    unknown: Mapping[str, Any] = _unknown()
 
     @property
     def pathspec(self) -> str:
@@ -56,11 +62,11 @@ class Flow:
     def from_wire(cls, data: object) -> Flow:
         """Read a JSON object; raises `InvalidRecord`."""
         wire = _Reader("flow", data)
-        return cls(flow_id=wire.text("flow_id"), **wire.common())
+        return cls(flow_id=wire.text("flow_id"), **wire.common(), unknown=wire.rest())
 
     def to_wire(self) -> Wire:
         """The JSON object."""
-        return {"flow_id": self.flow_id, **_common(self)}
+        return {**self.unknown, "flow_id": self.flow_id, **_common(self)}
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +86,7 @@ class Run:
     last_heartbeat_ts: int | None = None
     user: str | None = None
     status: str | None = None
+    unknown: Mapping[str, Any] = _unknown()
 
     @property
     def pathspec(self) -> str:
@@ -97,11 +104,12 @@ class Run:
             last_heartbeat_ts=wire.optional_number("last_heartbeat_ts"),
             user=wire.optional_text("user"),
             status=wire.optional_text("status"),
+            unknown=wire.rest(),
         )
 
     def to_wire(self) -> Wire:
         """The JSON object; ``user`` and ``status`` only where known."""
-        data = {"flow_id": self.flow_id, "run_number": self.run_id, **_common(self)}
+        data = {**self.unknown, "flow_id": self.flow_id, "run_number": self.run_id, **_common(self)}
         data["last_heartbeat_ts"] = self.last_heartbeat_ts
         if self.user is not None:
             data["user"] = self.user
@@ -121,6 +129,7 @@ class Step:
     ts_epoch: int = 0
     tags: Tags = attrs.field(default=None, converter=_tags)
     system_tags: Tags = attrs.field(default=None, converter=_tags)
+    unknown: Mapping[str, Any] = _unknown()
 
     @property
     def pathspec(self) -> str:
@@ -131,11 +140,12 @@ class Step:
     def from_wire(cls, data: object) -> Step:
         """Read a JSON object; raises `InvalidRecord`."""
         wire = _Reader("step", data)
-        return cls(**wire.step_path(), **wire.common())
+        return cls(**wire.step_path(), **wire.common(), unknown=wire.rest())
 
     def to_wire(self) -> Wire:
         """The JSON object; ``run_number`` is always a string."""
         return {
+            **self.unknown,
             "flow_id": self.flow_id,
             "run_number": self.run_id,
             "step_name": self.step_name,
@@ -156,6 +166,7 @@ class Task:
     tags: Tags = attrs.field(default=None, converter=_tags)
     system_tags: Tags = attrs.field(default=None, converter=_tags)
     last_heartbeat_ts: int | None = None
+    unknown: Mapping[str, Any] = _unknown()
 
     @property
     def pathspec(self) -> str:
@@ -166,11 +177,16 @@ class Task:
     def from_wire(cls, data: object) -> Task:
         """Read a JSON object; raises `InvalidRecord`."""
         wire = _Reader("task", data)
-        return cls(**wire.task_path(), **wire.common(), last_heartbeat_ts=wire.optional_number("last_heartbeat_ts"))
+        return cls(
+            **wire.task_path(),
+            **wire.common(),
+            last_heartbeat_ts=wire.optional_number("last_heartbeat_ts"),
+            unknown=wire.rest(),
+        )
 
     def to_wire(self) -> Wire:
         """The JSON object."""
-        return {**_task_path(self), **_common(self), "last_heartbeat_ts": self.last_heartbeat_ts}
+        return {**self.unknown, **_task_path(self), **_common(self), "last_heartbeat_ts": self.last_heartbeat_ts}
 
 
 @attrs.frozen(kw_only=True)
@@ -195,6 +211,7 @@ class Artifact:
     ts_epoch: int = 0
     tags: Tags = attrs.field(default=None, converter=_tags)
     system_tags: Tags = attrs.field(default=None, converter=_tags)
+    unknown: Mapping[str, Any] = _unknown()
 
     @property
     def pathspec(self) -> str:
@@ -212,11 +229,13 @@ class Artifact:
             **described,
             attempt_id=wire.number("attempt_id"),
             **wire.common(),
+            unknown=wire.rest(),
         )
 
     def to_wire(self) -> Wire:
         """The JSON object."""
         return {
+            **self.unknown,
             **_task_path(self),
             "name": self.name,
             "location": self.location,
@@ -248,6 +267,7 @@ class Metadatum:
     ts_epoch: int = 0
     tags: Tags = attrs.field(default=None, converter=_tags)
     system_tags: Tags = attrs.field(default=None, converter=_tags)
+    unknown: Mapping[str, Any] = _unknown()
 
     @classmethod
     def from_wire(cls, data: object) -> Metadatum:
@@ -260,11 +280,13 @@ class Metadatum:
             value=wire.text("value"),
             type=wire.text_or_empty("type"),
             **wire.common(),
+            unknown=wire.rest(),
         )
 
     def to_wire(self) -> Wire:
         """The JSON object."""
         return {
+            **self.unknown,
             "id": self.id,
             **_task_path(self),
             "field_name": self.field_name,
@@ -302,9 +324,18 @@ class _Reader:
         if not isinstance(data, Mapping):
             raise InvalidRecord(kind, "the record", f"is a {type(data).__name__}, not an object")
         self._kind, self._data = kind, data
+        self._read: set[str] = set()
+
+    def _get(self, key: str) -> Any:
+        self._read.add(key)
+        return self._data.get(key)
+
+    def rest(self) -> Wire:
+        """What was not asked for."""
+        return {key: value for key, value in self._data.items() if key not in self._read}
 
     def _field(self, key: str, wanted: str, *types: type) -> Any:
-        value = self._data.get(key)
+        value = self._get(key)
         if not isinstance(value, types) or isinstance(value, bool):
             problem = f"is {value!r:.60}, not {wanted}" if key in self._data else "is missing"
             raise InvalidRecord(self._kind, key, problem)
@@ -314,7 +345,7 @@ class _Reader:
         return self._field(key, "a string", str)  # type: ignore[no-any-return]
 
     def optional_text(self, key: str) -> str | None:
-        return None if self._data.get(key) is None else self.text(key)
+        return None if self._get(key) is None else self.text(key)
 
     def text_or_empty(self, key: str) -> str:
         return self.optional_text(key) or ""
@@ -323,13 +354,13 @@ class _Reader:
         return self._field(key, "an integer", int)  # type: ignore[no-any-return]
 
     def optional_number(self, key: str) -> int | None:
-        return None if self._data.get(key) is None else self.number(key)
+        return None if self._get(key) is None else self.number(key)
 
     def id(self, key: str) -> Id:
         return self._field(key, "an integer or a string", int, str)  # type: ignore[no-any-return]
 
     def tags(self, key: str) -> list[str] | None:
-        return None if self._data.get(key) is None else self._field(key, "a list or null", list)
+        return None if self._get(key) is None else self._field(key, "a list or null", list)
 
     def common(self) -> Wire:
         return {

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import attrs
+
 from meta_client.records import Artifact, Metadatum
 
 LARGEST_BODY = 512 * 1024
@@ -20,12 +22,12 @@ Row = dict[str, Any]
 
 def artifact_row(artifact: Artifact) -> Row:
     """An artifact to register; its tags are the run's."""
-    return _without(artifact.to_wire(), (*_PLACE, *_GIVEN_BY_STORE, "tags", "system_tags"))
+    return _without(attrs.evolve(artifact, unknown={}).to_wire(), (*_PLACE, *_GIVEN_BY_STORE, "tags", "system_tags"))
 
 
 def metadatum_row(metadatum: Metadatum) -> Row:
     """A metadatum to register."""
-    return _without(metadatum.to_wire(), (*_PLACE, *_GIVEN_BY_STORE))
+    return _without(attrs.evolve(metadatum, unknown={}).to_wire(), (*_PLACE, *_GIVEN_BY_STORE))
 
 
 def not_among(rows: Iterable[Row], present: Iterable[Row]) -> list[Row]:
