@@ -12,8 +12,9 @@ import pytest
 from click.shell_completion import ShellComplete
 from conftest import Project
 from stepwell import FlowSpec, project, step
+from stepwell.commands import flow_cli
 from stepwell.commands.flow_cli import command_group
-from stepwell.commands.main import stepwell
+from stepwell.commands.main import COMMANDS, OF_FLOWS, stepwell
 from stepwell.commands.on_file import OnFile
 from stepwell.suggesting import did_you_mean
 
@@ -170,3 +171,19 @@ def test_the_tab_key_offers_files_where_a_flow_file_belongs() -> None:
     for words in (["run"], ["run", "--with", "retry"], ["run", "--datastore"]):
         (found,) = ShellComplete(stepwell, {}, "stepwell", "").get_completions(words, "fl")
         assert (found.type, found.value) == ("file", "fl")
+
+
+def test_a_command_that_only_flows_have_is_shown_with_a_flow(tmp_path: Path) -> None:
+    done = Project(tmp_path).stepwell("tag", "list")
+    assert done.returncode == 2
+    assert "'tag' is a command of a flow: python FLOW.py tag" in done.stderr
+    assert not OF_FLOWS & set(COMMANDS)
+    assert set(flow_cli.COMMANDS) >= OF_FLOWS
+
+
+@pytest.mark.parametrize("path", ["Squares", "Squares/1/a/t0/x/y"])
+def test_a_path_that_cannot_be_shown_says_what_can(tmp_path: Path, path: str) -> None:
+    done = Project(tmp_path).stepwell("show", path)
+    assert done.returncode == 1
+    assert f"'{path}' is no path of a run, a step or a task" in done.stderr
+    assert "stepwell ls Squares lists the runs" in done.stderr

@@ -104,6 +104,16 @@ def test_answers_are_as_documented(api: Api, document: Any) -> None:
     assert status.body[0]["status"] == "running"
 
 
+def test_headers_of_pages_and_parts_of_a_deletion_are_documented(api: Api, document: Any) -> None:
+    for path in ("", "/run", "/run"):
+        api.made(f"/flows/Paged{path}")
+    answer = api.get("/flows/Paged/runs", _limit="1")
+    documented = document["paths"]["/flows/{flow}/runs"]["get"]["responses"]["200"]["headers"]
+    assert {name for name in answer.headers.keys() if name.startswith("X-")} - {"X-Request-Id"} == set(documented)
+    done = document["paths"]["/flows/{flow}/runs/{run}"]["delete"]["responses"]
+    assert done["202"]["content"] == done["200"]["content"]
+
+
 def test_every_route_of_the_wire_was_asked(document: Any) -> None:
     asked = {(method, path) for method, path, _ in REQUESTS}
     json_routes = {

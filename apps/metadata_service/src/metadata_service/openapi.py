@@ -71,11 +71,15 @@ _SCHEMAS: dict[str, Schema] = {
 
 @attrs.frozen
 class _Operation:
-    """What a route answers with status 200 (None: plain text), what it reads, and which parameters it knows."""
+    """What a route answers with status 200 (None: plain text), what it reads, and which parameters it knows.
+
+    ``in_parts``: it may do a part of it, answer with status 202, and want to be asked again.
+    """
 
     answer: Schema | None
     body: Schema | None = None
     query: tuple[str, ...] = ()
+    in_parts: bool = False
 
 
 def _one(name: str) -> Schema:
@@ -105,7 +109,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "list_runs": _Operation(_list(_one("Run")), query=(*_PAGE, *RUN_FIELDS, *_TAG_FILTERS)),
     "create_run": _Operation(_one("Run"), _body({**_NEW, "run_number": _TEXT_OR_NULL})),
     "get_run": _Operation(_one("Run")),
-    "delete_run": _Operation(_counts("steps", "tasks", "artifacts", "metadata", done="deleted")),
+    "delete_run": _Operation(_counts("steps", "tasks", "artifacts", "metadata", done="deleted"), in_parts=True),
     "beat_run": _Operation(_DECODED_TWICE),
     "mutate_tags": _Operation(
         _object({"tags": _list(_TEXT)}), _body({"tags_to_add": _list(_TEXT), "tags_to_remove": _list(_TEXT)})
@@ -178,7 +182,7 @@ def _operation(app: Flask, rule: Rule) -> dict[str, Any]:
         "operationId": name,
         "summary": inspect.getdoc(app.view_functions[rule.endpoint]),
         "parameters": in_path + in_query,
-        "responses": {"200": _response(shape), "default": {"description": "An error; its body says which."}},
+        "responses": _responses(shape),
     }
     if shape.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": shape.body}}}
@@ -189,6 +193,16 @@ def _parameter(name: str, place: str, *, required: bool) -> dict[str, Any]:
     return {"name": name, "in": place, "required": required, "schema": _TEXT}
 
 
-def _response(shape: _Operation) -> dict[str, Any]:
+def _responses(shape: _Operation) -> dict[str, Any]:
     kind, schema = ("text/plain", _TEXT) if shape.answer is None else ("application/json", shape.answer)
-    return {"description": "Done.", "content": {kind: {"schema": schema}}}
+    done: dict[str, Any] = {"description": "Done.", "content": {kind: {"schema": schema}}}
+    if "_limit" in shape.query:
+        done["headers"] = _OF_A_PAGE
+    rest = {"202": {**done, "description": "A part is done: send it again for the rest."}} if shape.in_parts else {}
+    return {"200": done, **rest, "default": {"description": "An error; its body says which."}}
+
+
+_OF_A_PAGE: Schema = {
+    "X-Limit": {"description": "How many a page has at most.", "schema": _TEXT},
+    "X-Next-Cursor": {"description": "Where the next page begins; absent on the last one.", "schema": _TEXT},
+}

@@ -123,6 +123,12 @@ def _facts(pathspec: str) -> dict[str, Any]:
     from stepwell.client.objects import Run, Step, Task
 
     depth = len(pathspec.split("/"))
+    if not 2 <= depth <= 4:
+        flow = pathspec.partition("/")[0] or "FLOW"
+        raise InvalidPathspec(
+            f"'{pathspec}' is no path of a run, a step or a task: show takes FLOW/RUN, FLOW/RUN/STEP or FLOW/RUN/STEP/TASK.\n"
+            f"stepwell ls {flow} lists the runs"
+        )
     if depth == 4:
         return _task_facts(Task(pathspec))
     if depth == 3:

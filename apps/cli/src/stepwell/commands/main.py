@@ -34,10 +34,17 @@ COMMANDS = {
     "completion": ("stepwell.commands.completion", "completion", "Print a completion script for a shell."),
     "version": ("stepwell.commands.version", "version", "Print the version of stepwell."),
 }
+OF_FLOWS = frozenset(["tag", "step-functions", "batch", "package", "init", "step"])
 
 
 class FirstGroup(LazyGroup):
     """The commands of `stepwell`, which `--help` lists without importing them."""
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        """Find a command; of one that only flows have, say so."""
+        if args and args[0] in OF_FLOWS and not context.resilient_parsing:
+            context.fail(f"'{args[0]}' is a command of a flow: python FLOW.py {args[0]}")
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """List them."""
