@@ -11,7 +11,6 @@ import pytest
 from cas_store import MemoryBackend, ReadThroughStore
 from hypothesis import given
 from hypothesis import strategies as st
-from sched_sfn import EventRule
 from stepwell import FlowSpec, Parameter, step, trigger, trigger_on_finish
 from stepwell.api.decorators.cron import why_no_cron
 from stepwell.api.decorators.cron_words import in_words
@@ -29,12 +28,9 @@ from stepwell.deploying.production_input import (
     execution_input,
     read_input,
 )
-from stepwell.deploying.production_starters import wanted_starters
 from stepwell.deploying.production_tokens import Owned, TokenRequest, require_token, token_to_deploy
 from stepwell.errors import DecoratorError, NotAuthorized, ParameterError, SettingsError
 from stepwell.execution.stores import Stores
-
-MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:Triggered"
 
 
 @trigger(event={"name": "new-data", "parameters": {"table": "name", "max-rows": "rows"}})
@@ -135,34 +131,6 @@ def test_the_end_of_a_run_is_told_with_that_run(flow: FlowDefinition) -> None:
     found = read_trigger(read_input(flow, json.dumps({"@event": event})).trigger)
     assert found is not None
     assert (found.event.name, found.event.type, found.pathspec) == ("Upstream.end", "run", "Upstream/sfn-abc")
-
-
-def test_flows_that_start_each_other_in_a_chain_pass_on_no_inputs(flow: FlowDefinition) -> None:
-    (rule,) = (one for one in wanted_starters(flow, Settings({}), MACHINE, None).rules if one.name == "finish")
-    text = json.dumps({"table": "x" * LONGEST})
-    for name in "abcdef":
-        event = {
-            "source": "aws.states",
-            "id": "2",
-            "time": "2026-11-25T10:00:00Z",
-            "detail": {"name": name, "input": text},
-        }
-        text = started_with(rule, event)
-    assert len(text) < 200
-    found = read_trigger(read_input(flow, text).trigger)
-    assert found is not None
-    assert found.pathspec == "Upstream/sfn-f"
-
-
-def started_with(rule: EventRule, event: dict[str, Any]) -> str:
-    """The input that EventBridge's transformer makes of an event."""
-    text = (rule.input_template or "").replace("<aws.events.event.json>", json.dumps(event))
-    for name, path in rule.input_paths.items():
-        value: Any = event
-        for key in path.removeprefix("$.").split("."):
-            value = value[key]
-        text = text.replace(f"<{name}>", json.dumps(value))
-    return text
 
 
 def test_a_schedule_says_when(flow: FlowDefinition) -> None:

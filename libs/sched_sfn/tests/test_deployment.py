@@ -204,6 +204,7 @@ def test_without_credentials_it_says_where_they_can_come_from(monkeypatch: pytes
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # which remembers those of an earlier test
     with pytest.raises(ServiceError, match=r"Unable to locate credentials\. Log in to AWS, set AWS_PROFILE"):
         Deployment.get("any", endpoint_url="http://127.0.0.1:1")
 
