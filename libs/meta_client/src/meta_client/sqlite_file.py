@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +138,18 @@ class SqliteFile:
         if version != SCHEMA_VERSION:
             self._switch_to_wal(connection)
             self._create_schema(connection)
-        elif not _is_wal(connection) and self._may_write():  # VACUUM INTO, a way to back up, leaves it off
-            self._switch_to_wal(connection)
+        else:
+            self._restore_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _restore_wal(self, connection: sqlite3.Connection) -> None:
+        """`VACUUM INTO`, a way to back up, leaves it off. Where it cannot be set now, the file is used as it is."""
+        import sqlite3
+
+        with suppress(sqlite3.OperationalError):
+            is_wal = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            if not is_wal and self._may_write():
+                connection.execute("PRAGMA journal_mode = WAL")
 
     def _may_write(self) -> bool:
         """Whether the file may be written, and others made beside it; a copy that may only be read is read as it is."""
@@ -220,11 +229,6 @@ def _identity(path: Path) -> _Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _is_wal(connection: sqlite3.Connection) -> bool:
-    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    return mode == "wal"
 
 
 def _statements(version: int) -> list[str]:
