@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -32,6 +33,17 @@ def wait_for_execution(rig: Rig, arn: str) -> None:
     while client.describe_execution(executionArn=arn)["status"] == "RUNNING":
         assert time.monotonic() < deadline, job_logs(rig)
         time.sleep(0.1)
+
+
+def transformed(template: str, paths: Mapping[str, str], event: Mapping[str, Any]) -> str:
+    """What EventBridge's transformer makes of an event, of which `paths` names parts."""
+    text = template.replace("<aws.events.event.json>", json.dumps(event))
+    for name, path in paths.items():
+        value: Any = event
+        for key in path.removeprefix("$.").split("."):
+            value = value[key]
+        text = text.replace(f"<{name}>", json.dumps(value))
+    return text
 
 
 @attrs.frozen

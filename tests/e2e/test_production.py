@@ -18,7 +18,7 @@ import attrs
 import pytest
 from conftest import Place
 from forking import Forking
-from operating import Production, job_logs, wait_for_execution
+from operating import Production, job_logs, transformed, wait_for_execution
 from stepwell_testing.aws_rig import Rig
 
 pytestmark = pytest.mark.parametrize("rig", ["process"], indirect=True)
@@ -203,8 +203,8 @@ def start_by(rig: Rig, rule: str, event: dict[str, Any]) -> str:
     The rig keeps rules and runs none.
     """
     (target,) = rig.client("events").list_targets_by_rule(Rule=rule)["Targets"]
-    template = target["InputTransformer"]["InputTemplate"]
-    data = template.replace("<aws.events.event.json>", json.dumps(event))
+    transformer = target["InputTransformer"]
+    data = transformed(transformer["InputTemplate"], transformer.get("InputPathsMap", {}), event)
     states = rig.client("stepfunctions")
     return str(
         states.start_execution(stateMachineArn=target["Arn"], name=str(uuid.uuid4()), input=data)["executionArn"]

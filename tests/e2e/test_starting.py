@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-from sched_sfn import EventRule
+from operating import transformed
 from stepwell import FlowSpec, Parameter, step, trigger_on_finish
 from stepwell.api.definition import read_flow
 from stepwell.api.trigger import read_trigger
@@ -41,19 +40,8 @@ def test_flows_that_start_each_other_in_a_chain_pass_on_no_inputs() -> None:
             "time": "2026-11-25T10:00:00Z",
             "detail": {"name": name, "input": text},
         }
-        text = started_with(rule, event)
+        text = transformed(rule.input_template or "", rule.input_paths, event)
     assert len(text) < 200
     found = read_trigger(read_input(flow, text).trigger)
     assert found is not None
     assert found.pathspec == "Upstream/sfn-f"
-
-
-def started_with(rule: EventRule, event: dict[str, Any]) -> str:
-    """The input that EventBridge's transformer makes of an event."""
-    text = (rule.input_template or "").replace("<aws.events.event.json>", json.dumps(event))
-    for name, path in rule.input_paths.items():
-        value: Any = event
-        for key in path.removeprefix("$.").split("."):
-            value = value[key]
-        text = text.replace(f"<{name}>", json.dumps(value))
-    return text
