@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,6 +41,15 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+def wait_for_end(group: int) -> None:
+    """Until no process of a group is left: a service stops its database before it ends, and needs its directory for that."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        os.killpg(group, 0)
+        time.sleep(0.05)
+    raise TimeoutError(f"process group {group} does not end")
+
+
 @pytest.fixture
 def run(folder: Path) -> Iterator[Callable[[list[str]], tuple[int, str]]]:
     """Runs a command as a reader; gives its status and what it printed. What it left running ends with the test."""
@@ -60,6 +70,7 @@ def run(folder: Path) -> Iterator[Callable[[list[str]], tuple[int, str]]]:
     for pid in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
+            wait_for_end(pid)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
