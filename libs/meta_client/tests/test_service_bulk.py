@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from bulk import BulkService
-from http_servers import HANG_UP, Reply, Request, serving
+from http_servers import Reply, Request, serving
 from meta_client import Artifact, MetaClientError, Metadatum, NotFound, ServiceError, ServiceStore, Step, Task
 from meta_client.testing.registering import Registering
 from original import OriginalService
+from request_faults import done_but_not_answered, done_but_refused, failed, not_even_done
 
 Fault = Callable[[Any, Request], Reply]
 
@@ -144,24 +145,6 @@ def test_a_service_that_loses_it_half_way_gets_the_rest_otherwise_and_nothing_tw
 
 def done(inner, request):
     return inner.reply_to(request)
-
-
-def done_but_not_answered(inner, request):
-    inner.reply_to(request)
-    return HANG_UP
-
-
-def not_even_done(inner, request):
-    return HANG_UP
-
-
-def done_but_refused(inner, request):
-    inner.reply_to(request)
-    return Reply(503)
-
-
-def failed(inner, request):
-    return Reply(500, body={"message": "disk full"})
 
 
 @pytest.mark.parametrize("fault", [done_but_not_answered, not_even_done, done_but_refused])

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from http_servers import HANG_UP, Reply, serving
+from http_servers import Reply, serving
 from meta_client import (
     Artifact,
     MetaClientError,
@@ -15,6 +15,7 @@ from meta_client import (
     Task,
 )
 from original import OriginalService
+from request_faults import done_but_not_answered, done_but_refused, failed, not_even_done
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -34,24 +35,6 @@ class Faulty:
 
     def posted(self, path_end):
         return [each for each in self.requests if each.method == "POST" and each.path.endswith(path_end)]
-
-
-def done_but_not_answered(inner, request):
-    inner.reply_to(request)
-    return HANG_UP
-
-
-def not_even_done(inner, request):
-    return HANG_UP
-
-
-def done_but_refused(inner, request):
-    inner.reply_to(request)
-    return Reply(503)
-
-
-def failed(inner, request):
-    return Reply(500, body={"message": "disk full"})
 
 
 @pytest.fixture

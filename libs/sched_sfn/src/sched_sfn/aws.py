@@ -71,10 +71,10 @@ def calling(action: str, **known: SchedSfnError) -> Iterator[None]:
     except (boto.ConnectionError, boto.HTTPClientError) as error:
         raise ServiceError(action, f"{error}.", retryable=True) from error
     except (boto.BotoCoreError, ValueError) as error:
-        raise ServiceError(action, f"{str(error).rstrip('.')}.{advice_on(error)}") from error
+        raise ServiceError(action, f"{str(error).rstrip('.')}.{_advice_on(error)}") from error
 
 
-def advice_on(error: Exception) -> str:
+def _advice_on(error: Exception) -> str:
     """What to do about an error that came up before anything was sent."""
     from botocore import exceptions as boto
 

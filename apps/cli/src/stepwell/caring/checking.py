@@ -9,7 +9,7 @@ from itertools import chain, groupby
 import attrs
 from cas_store import CasStoreError, Digest, FsckReport, Progress
 
-from stepwell.caring.walking import ROOTS, RUNS, held_by, is_task
+from stepwell.caring.walking import ROOTS, RUNS, Held, held_by, is_task
 from stepwell.errors import RecordError
 from stepwell.execution.packs import INDEX
 from stepwell.execution.records import find_end
@@ -24,8 +24,7 @@ class Findings:
     """What was found: of the objects, of the records (`unreadable`: messages), and what records name that is not there.
 
     `missing` gives for each object what needs it, `lost` for each task whose record is gone a task that began after it.
-    `yet_to_come` counts those that are not here, but in a datastore
-    from which they come when they are first used.
+    `yet_to_come` counts the objects that are not here, but in a datastore from which they come when they are first used.
     """
 
     objects: FsckReport
@@ -54,25 +53,20 @@ def check(
     lost: dict[str, str] = {}
     count = 0
     for run, names in groupby(chain(stores.records.names(RUNS), stores.records.names(ROOTS)), _run_of):
-        done: set[Task] = set()
-        after: dict[Task, str] = {}
+        tasks = _Tasks()
         for name in names:
             try:
                 found = held_by(stores.records, name)
             except (RecordError, CasStoreError) as error:
                 unreadable.append(str(error))
-                if is_task(name):  # damaged, not lost
-                    *_, step, task_id, _ = name.split("/")
-                    done.add((step, task_id))
+                tasks.add_damaged(name)
                 continue
             count += len(found) if not name.endswith(f"/{INDEX}") else 0  # copies of what is counted where it is
             for one in found:
-                if one.done:
-                    done.add(one.done)
-                after.update((task, one.where) for task in one.after)
+                tasks.add(one)
                 for what, digest in one.digests():
                     needed.setdefault(digest, []).append(what)
-        lost.update(_lost(stores, run, {task: after[task] for task in after.keys() - done}))
+        lost.update(_lost(stores, run, tasks.gone))
     absent = [digest for digest in needed if digest not in stores.content]
     try:
         missing = {digest: tuple(needed[digest]) for digest in stores.content.lacking(absent)}
@@ -80,6 +74,31 @@ def check(
         unreadable.append(f"{len(absent):,} objects are not here, and whether they can come is not known: {error}")
         return Findings(objects, count, tuple(unreadable), {}, lost)
     return Findings(objects, count, tuple(unreadable), missing, lost, len(absent) - len(missing))
+
+
+@attrs.define
+class _Tasks:
+    """The tasks of one run: those that have a record, and those without which others could not have begun, by one of these."""
+
+    done: set[Task] = attrs.field(factory=set)
+    after: dict[Task, str] = attrs.field(factory=dict)
+
+    def add(self, held: Held) -> None:
+        """Take in a record."""
+        if held.done:
+            self.done.add(held.done)
+        self.after.update((task, held.where) for task in held.after)
+
+    def add_damaged(self, name: str) -> None:
+        """Take in a record that cannot be read: it is not lost."""
+        if is_task(name):
+            *_, step, task_id, _ = name.split("/")
+            self.done.add((step, task_id))
+
+    @property
+    def gone(self) -> dict[Task, str]:
+        """The tasks that have no record, each with the path of one that began after it."""
+        return {task: self.after[task] for task in self.after.keys() - self.done}
 
 
 def _run_of(name: str) -> tuple[str, str]:

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 class FlowContext:
     """A flow file's class, and what stood before the command: settings, what it says about the flow, `--quiet`, configs.
 
-    `trigger` is the run whose end a run is to be told of. `config_files` and
-    `config_texts` are `--config` and `--config-value`, by name; `kept` are configs of a run that is gone on
-    with, by attribute.
+    `config_files` and `config_texts` are `--config` and `--config-value`, by name; `trigger` is the run whose end a run is to be
+    told of; `kept` are configs of a run that is gone on with, by attribute.
     """
 
     cls: type[FlowSpec]
